@@ -1,0 +1,1 @@
+"""What people see: the settings pages, the e-mails and their texts."""
