@@ -1,0 +1,235 @@
+"""What the use cases speak of: administrators, connections, synchronizations and the activity log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from huma_fortnox.domain.decisions import Decisions, Direction
+    from huma_fortnox.domain.outcome import FieldOutcome, Reason
+    from huma_fortnox.domain.people import FieldSettings
+    from huma_fortnox.domain.plan_types import PlannedPerson
+    from huma_fortnox.services.ports import EmploymentDefaults
+
+PERMISSION = "organization-settings"
+"""The permission in Huma that lets somebody use the integration's pages and API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """Somebody signed in from Huma with the permission *Organization-wide settings*."""
+
+    organization_id: str
+    user_id: str
+    name: str
+    email: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An administrator's browser session; ``id`` is the cookie's secret, times are Unix seconds."""
+
+    id: str = field(repr=False)
+    administrator: Administrator
+    csrf_token: str = field(repr=False)
+    expires_at: int
+
+
+class ConnectionState(StrEnum):
+    """Where an organization stands with its Fortnox company."""
+
+    NOT_CONNECTED = "not_connected"
+    AWAITING_AUTHORIZATION = "awaiting_authorization"
+    AWAITING_FIRST_SYNC = "awaiting_first_sync"
+    ACTIVE = "active"
+    NEEDS_REAUTHORIZATION = "needs_reauthorization"
+    DISCONNECTED = "disconnected"
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationSettings:
+    """An organization's choices; ``employment`` is ``None`` until somebody has chosen it."""
+
+    fields: FieldSettings
+    employment: EmploymentDefaults | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An organization's authorization for one Fortnox company; times are Unix seconds.
+
+    ``reason`` says why the state is ``needs_reauthorization``. ``last_synchronization`` is the id of the last run,
+    finished or not.
+    """
+
+    organization_id: str
+    state: ConnectionState
+    settings: OrganizationSettings
+    company_name: str = ""
+    company_number: str = ""
+    tenant_id: str = ""
+    connected_at: int = 0
+    connected_by: str = ""
+    notify: Administrator | None = None
+    terms_version: str = ""
+    terms_accepted_at: int = 0
+    terms_accepted_by: str = ""
+    reason: Reason | None = None
+    last_synchronization: str = ""
+    has_huma_key: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether Fortnox can be read and written with this connection."""
+        return self.state in (ConnectionState.AWAITING_FIRST_SYNC, ConnectionState.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCheck:
+    """What Huma's API key can do: ``problems`` are what is missing, in the order to mend it; empty is good."""
+
+    organization_id: str
+    problems: tuple[Reason, ...] = ()
+
+
+class SynchronizationState(StrEnum):
+    """Where one run of *Synchronize users* stands."""
+
+    READING = "reading"
+    PLANNING = "planning"
+    AWAITING_DECISIONS = "awaiting_decisions"
+    APPLYING = "applying"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def over(self) -> bool:
+        """Tell whether the run has ended, in whatever way."""
+        return self in (self.FINISHED, self.CANCELLED, self.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Synchronization:
+    """One run; ``situations`` and ``outcomes`` count people and changes by name; times are Unix seconds.
+
+    ``progress`` counts ``users_read``, ``users_total``, ``employees_read``, ``employees_total``, ``to_apply`` and
+    ``applied`` people. ``reason`` is why it failed or was cancelled.
+    """
+
+    id: str
+    organization_id: str
+    state: SynchronizationState
+    started_at: int
+    started_by: Administrator
+    situations: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    progress: Mapping[str, int] = field(default_factory=dict)
+    finished_at: int = 0
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """A page of the plan, each person with the decisions so far; ``after`` continues it, empty at the end."""
+
+    people: tuple[PlannedPerson, ...]
+    decisions: Decisions
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionInput:
+    """One decision as it was given; exactly one of the kinds is filled in.
+
+    ``direction`` with neither person nor field is for everything, with a field for the whole field, with both for
+    one field of one person; ``None`` there takes the decision back. ``create`` ticks or unticks a creation.
+    ``same_person`` confirms or denies the pair of ``user_id`` and ``employee_id``.
+    """
+
+    direction: Direction | None = None
+    person: str = ""
+    field: str = ""
+    create: bool | None = None
+    user_id: str = ""
+    employee_id: str = ""
+    same_person: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Exactly what *Synchronize users* will write.
+
+    ``to_huma`` and ``to_fortnox`` count changes by field key, bank accounts apart in ``bank_accounts`` (by side).
+    ``undecided``, ``held``, ``left`` count changes that will not be written. ``seconds`` estimates the run.
+    ``confirm`` lists what needs an explicit confirmation (codes with numbers), empty when nothing does.
+    """
+
+    to_huma: Mapping[str, int]
+    to_fortnox: Mapping[str, int]
+    bank_accounts: Mapping[str, int]
+    create_in_huma: int
+    create_in_fortnox: int
+    undecided: int
+    held: int
+    left: int
+    seconds: int
+    confirm: tuple[Reason, ...] = ()
+    missing: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PersonOutcome:
+    """What became of one person in a run; ``name`` is for people, ``key`` as in the plan."""
+
+    key: str
+    name: str
+    outcomes: tuple[FieldOutcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomePage:
+    """A page of a run's result; ``after`` continues it, empty at the end."""
+
+    people: tuple[PersonOutcome, ...]
+    after: str = ""
+
+
+class Cause(StrEnum):
+    """What made something happen."""
+
+    EVENT = "event"
+    SYNCHRONIZATION = "synchronization"
+    ADMINISTRATOR = "administrator"
+    SCHEDULE = "schedule"
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One entry of the append-only log: field names, never values; ``at`` in Unix milliseconds.
+
+    ``kind`` is a code such as ``push``, ``connected``, ``synchronization-finished``. ``delay_ms`` is the time from
+    the event to the write, where there was one.
+    """
+
+    at: int
+    kind: str
+    cause: Cause
+    person: str = ""
+    name: str = ""
+    outcomes: tuple[FieldOutcome, ...] = ()
+    reason: Reason | None = None
+    actor: str = ""
+    delay_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPage:
+    """A page of the log, newest first; ``after`` continues it, empty at the end."""
+
+    entries: tuple[Activity, ...]
+    after: str = ""
