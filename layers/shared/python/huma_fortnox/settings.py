@@ -1,0 +1,66 @@
+"""What a function is told by its environment, as one checked object built once.
+
+Only this module (and Powertools itself) reads environment variables; nothing reads them at import.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SettingsError(RuntimeError):
+    """A needed environment variable is missing or unusable; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Addresses and names of one deployment.
+
+    ``public_url`` is where browsers, Fortnox and Huma reach us, without a trailing slash. ``secret_prefix`` is the
+    name under which each organization has its secret. Names that a function does not need are empty.
+    """
+
+    public_url: str
+    table: str
+    secret_prefix: str
+    fortnox_app_secret: str
+    fortnox_api_url: str
+    fortnox_auth_url: str
+    huma_api_url: str
+    huma_issuer: str
+    huma_jwks_url: str
+    bus: str = ""
+    lane_url: str = ""
+    state_machine: str = ""
+    sender: str = ""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment; raises ``SettingsError`` naming everything that is missing."""
+        env = os.environ if environ is None else environ
+        needed = {
+            "public_url": "PUBLIC_URL",
+            "table": "TABLE_NAME",
+            "secret_prefix": "SECRET_PREFIX",
+            "fortnox_app_secret": "FORTNOX_APP_SECRET",
+            "fortnox_api_url": "FORTNOX_API_URL",
+            "fortnox_auth_url": "FORTNOX_AUTH_URL",
+            "huma_api_url": "HUMA_API_URL",
+            "huma_issuer": "HUMA_ISSUER",
+            "huma_jwks_url": "HUMA_JWKS_URL",
+        }
+        missing = [name for name in needed.values() if not env.get(name)]
+        if missing:
+            raise SettingsError(f"environment variables are missing: {', '.join(missing)}")
+        return cls(
+            **{attribute: env[name].rstrip("/") for attribute, name in needed.items()},
+            bus=env.get("BUS_NAME", ""),
+            lane_url=env.get("LANE_URL", ""),
+            state_machine=env.get("STATE_MACHINE_ARN", ""),
+            sender=env.get("SENDER", ""),
+        )
