@@ -301,6 +301,12 @@ class Simulator:
                 fault.fired, fault.count = 1, 0
             self._faults.append(fault)
 
+    def forget_requests_and_faults(self) -> None:
+        """Empty the request log and remove all faults."""
+        with self.lock:
+            self._log.clear()
+            self._faults.clear()
+
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
         """Answer with a page from the simulator's templates (autoescaped)."""
         if self._templates is None:
