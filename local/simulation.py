@@ -444,7 +444,7 @@ def _query_without_secrets(request: Request) -> str:
     pairs = [
         (name, "***" if name.lower() in _SECRET_PARAMETERS else value) for name, value in request.args.items(multi=True)
     ]
-    return urllib.parse.urlencode(pairs)
+    return urllib.parse.urlencode(pairs, safe="*")
 
 
 def _logged_body(request: Request) -> Any:

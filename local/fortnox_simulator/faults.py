@@ -38,7 +38,11 @@ def register_faults(fortnox: FortnoxSimulator) -> None:
         grants.lose_scope(fault.options.get("scope", "salary"))
         fortnox.missing_scope_status = fault.status or 400
 
-    fortnox.fault_kind("revoked_consent", at_once=lambda fault: grants.revoke_consent(fault.options.get("tenantId")))
+    def revoke_consent(fault: Fault) -> None:
+        tenant = fault.options.get("tenantId")
+        grants.revoke_consent(None if tenant is None else int(tenant))
+
+    fortnox.fault_kind("revoked_consent", at_once=revoke_consent)
     fortnox.fault_kind("lost_scope", at_once=lose_scope)
     fortnox.fault_kind("expire_tokens", at_once=lambda _: grants.access_tokens.clear())
     fortnox.fault_kind("expire_refresh_tokens", at_once=lambda _: grants.refresh_tokens.clear())
