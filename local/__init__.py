@@ -1,0 +1,1 @@
+"""The whole product on one machine: the real template on a local AWS emulator."""
