@@ -36,7 +36,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
     if isinstance(value, Binary):
-        return bytes(value.value)
+        return bytes(value)  # type: ignore[call-overload]  # the stubs miss Binary.__bytes__
     return _number(value) if value.__class__.__name__ == "Decimal" else value
 
 
@@ -204,11 +204,25 @@ class Table:
             else:
                 raise TransientError("state-unavailable")
 
-    def put_together(self, items: Sequence[Item]) -> None:
-        """Write these items all or none."""
+    def put_with_update(self, item: Item, key: tuple[str, str], assign: Mapping[str, Any]) -> None:
+        """Write one item and change attributes of another (created if need be), both or none."""
+        names = ", ".join(f"#{name} = :{name}" for name in assign)
         self._call(
             "transact_write_items",
-            TransactItems=[{"Put": {"TableName": self.name, "Item": self._marshal(item)}} for item in items],
+            TransactItems=[
+                {"Put": {"TableName": self.name, "Item": self._marshal(item)}},
+                {
+                    "Update": {
+                        "TableName": self.name,
+                        "Key": self._marshal({"pk": key[0], "sk": key[1]}),
+                        "UpdateExpression": f"SET {names}",
+                        "ExpressionAttributeNames": {f"#{name}": name for name in assign},
+                        "ExpressionAttributeValues": self._marshal(
+                            {f":{name}": value for name, value in assign.items()}
+                        ),
+                    }
+                },
+            ],
         )
 
     def _conditional(self, condition: str, values: Mapping[str, Any] | None, *, also: str = "") -> dict[str, Any]:

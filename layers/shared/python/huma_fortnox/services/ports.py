@@ -6,9 +6,25 @@ All methods raise the errors of ``domain.errors`` and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from huma_fortnox.domain.decisions import Decisions
+    from huma_fortnox.domain.people import Link
+    from huma_fortnox.services.model import (
+        Activity,
+        ActivityPage,
+        Administrator,
+        Connection,
+        ConnectionState,
+        DecisionInput,
+        PersonOutcome,
+        Session,
+        Synchronization,
+        SynchronizationState,
+    )
 
 Record = Mapping[str, Any]
 
@@ -156,3 +172,295 @@ class AccessTokens(Protocol):
     def refused(self, token: str) -> None:
         """Tell that Fortnox answered 401 to this token, so that the next call fetches another."""
         ...
+
+
+class Clock(Protocol):
+    """The present, in Unix seconds."""
+
+    def __call__(self) -> float:
+        """Return the present."""
+        ...
+
+
+class ConnectionStore(Protocol):
+    """Where connections are kept."""
+
+    def load(self, organization_id: str) -> Connection:
+        """Return the organization's connection; ``not_connected`` when there is nothing stored."""
+        ...
+
+    def change(
+        self,
+        organization_id: str,
+        changes: Mapping[str, Any],
+        *,
+        only_from: Sequence[ConnectionState] = (),
+    ) -> bool:
+        """Change attributes of ``Connection`` by name; ``False`` when its state is none of ``only_from``."""
+        ...
+
+    def claim_company(self, tenant_id: str, organization_id: str) -> bool:
+        """Note that this organization has this Fortnox company; ``False`` when another one has it."""
+        ...
+
+    def release_company(self, tenant_id: str, organization_id: str) -> None:
+        """Let go of the company, if this organization has it."""
+        ...
+
+
+class SessionStore(Protocol):
+    """Where sessions, used launch tokens and OAuth states are kept; only hashes of secrets are stored."""
+
+    def use_once(self, kind: str, value: str, *, until: int) -> bool:
+        """Note a value that may be used once; ``False`` when it was used before."""
+        ...
+
+    def save_session(self, session: Session) -> None:
+        """Keep a session until it expires."""
+        ...
+
+    def session(self, session_id: str) -> Session | None:
+        """Return the session, or ``None`` when it is unknown or has expired."""
+        ...
+
+    def end_session(self, session_id: str) -> None:
+        """Forget a session."""
+        ...
+
+    def save_state(self, state: str, pending: PendingAuthorization) -> None:
+        """Keep what belongs to an OAuth state for ten minutes."""
+        ...
+
+    def take_state(self, state: str, session_id: str) -> PendingAuthorization | None:
+        """Return what belongs to the state and forget it, if it is bound to this session; it serves once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAuthorization:
+    """Whom an OAuth state belongs to; ``session_id`` is empty when the API asked with a bearer token."""
+
+    administrator: Administrator
+    session_id: str
+    terms_version: str
+
+
+class LaunchTokens(Protocol):
+    """Huma's signed tokens."""
+
+    def claims(self, token: str) -> Mapping[str, Any]:
+        """Return the claims of a token that is genuine, for us and in time; raises ``NotSignedIn``."""
+        ...
+
+
+class SynchronizationStore(Protocol):
+    """Where runs, their plans, decisions and results are kept."""
+
+    def begin(self, synchronization: Synchronization) -> str:
+        """Lock the organization and keep the new run; return the id of the run that has the lock."""
+        ...
+
+    def keep_lock(self, organization_id: str, synchronization_id: str) -> bool:
+        """Tell whether the run has the organization's lock, and keep it for as long as a run may take."""
+        ...
+
+    def unlock(self, organization_id: str, synchronization_id: str) -> None:
+        """Release the organization's lock if this run has it."""
+        ...
+
+    def load(self, organization_id: str, synchronization_id: str) -> Synchronization | None:
+        """Return the run, or ``None``."""
+        ...
+
+    def running(self, organization_id: str) -> str:
+        """Return the id of the run that has the lock, or an empty string."""
+        ...
+
+    def change(
+        self,
+        organization_id: str,
+        synchronization_id: str,
+        changes: Mapping[str, Any],
+        *,
+        only_from: Sequence[SynchronizationState] = (),
+    ) -> bool:
+        """Change attributes of ``Synchronization`` by name; ``False`` when its state is none of ``only_from``."""
+        ...
+
+    def count(self, organization_id: str, synchronization_id: str, progress: Mapping[str, int]) -> None:
+        """Add to the progress counters."""
+        ...
+
+    def save_token(self, organization_id: str, synchronization_id: str, token: str) -> bool:
+        """Keep the workflow's task token; ``False`` when the run is no longer waiting for it."""
+        ...
+
+    def token(self, organization_id: str, synchronization_id: str) -> str:
+        """Return the workflow's task token, or an empty string."""
+        ...
+
+    def save_chunk(self, organization_id: str, synchronization_id: str, name: str, number: int, data: Any) -> bool:
+        """Keep a numbered chunk of JSON; return whether it is the first time for this number."""
+        ...
+
+    def chunk(self, organization_id: str, synchronization_id: str, name: str, number: int) -> Any | None:
+        """Return a chunk, or ``None``."""
+        ...
+
+    def chunks(self, organization_id: str, synchronization_id: str, name: str) -> Iterator[tuple[int, Any]]:
+        """Yield the chunks of a name with their numbers, in order."""
+        ...
+
+    def save_people(
+        self, organization_id: str, synchronization_id: str, people: Iterable[tuple[str, str, Mapping[str, Any]]]
+    ) -> None:
+        """Keep people of the plan: (situation, key, JSON)."""
+        ...
+
+    def people(
+        self, organization_id: str, synchronization_id: str, situation: str, *, after: str, limit: int
+    ) -> tuple[list[Mapping[str, Any]], str]:
+        """Return a page of the plan's people, all or those of one situation, and where to continue."""
+        ...
+
+    def persons(
+        self, organization_id: str, synchronization_id: str, keys: Iterable[str]
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Return those of the people that are in the plan, by key."""
+        ...
+
+    def save_decisions(
+        self, organization_id: str, synchronization_id: str, decisions: Sequence[DecisionInput], *, by: str
+    ) -> None:
+        """Keep decisions; one that takes a decision back removes it."""
+        ...
+
+    def decisions(self, organization_id: str, synchronization_id: str) -> Decisions:
+        """Return all decisions of the run."""
+        ...
+
+    def note_intent(self, organization_id: str, synchronization_id: str, key: str, fields: Mapping[str, str]) -> None:
+        """Note, before the first write, what is about to be written for a person."""
+        ...
+
+    def intents(
+        self, organization_id: str, synchronization_id: str, keys: Iterable[str]
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Return the notes about these people: intents and outcomes, by key."""
+        ...
+
+    def save_outcome(
+        self, organization_id: str, synchronization_id: str, outcome: PersonOutcome, link: Link | None
+    ) -> None:
+        """Keep what became of a person together with the link, all or none."""
+        ...
+
+    def outcomes(
+        self, organization_id: str, synchronization_id: str, *, after: str, limit: int
+    ) -> tuple[list[PersonOutcome], str]:
+        """Return a page of the result and where to continue."""
+        ...
+
+
+class LinkStore(Protocol):
+    """Where the lasting pairs are kept."""
+
+    def link(self, organization_id: str, user_id: str) -> Link | None:
+        """Return the user's link."""
+        ...
+
+    def links(self, organization_id: str) -> Iterator[Link]:
+        """Yield all links of the organization."""
+        ...
+
+    def save(self, organization_id: str, links: Iterable[Link]) -> None:
+        """Keep links."""
+        ...
+
+    def move_bases(self, organization_id: str, link: Link, fields: Iterable[str]) -> None:
+        """Write the bases of just these fields, so that a run and a push do not undo each other's."""
+        ...
+
+    def forget(self, organization_id: str) -> None:
+        """Remove all links of the organization."""
+        ...
+
+
+class ActivityStore(Protocol):
+    """The append-only log."""
+
+    def append(self, organization_id: str, activity: Activity) -> None:
+        """Add an entry."""
+        ...
+
+    def page(self, organization_id: str, *, after: str, limit: int) -> ActivityPage:
+        """Return a page, newest first."""
+        ...
+
+
+class Workflow(Protocol):
+    """The runs' state machine."""
+
+    def start(self, organization_id: str, synchronization_id: str) -> None:
+        """Start the run; starting it again is fine."""
+        ...
+
+    def answer(self, token: str, decision: str) -> None:
+        """Tell a waiting run what was decided: ``apply`` or ``cancel``; an answer nobody waits for is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UserChanged:
+    """Huma says that a user changed; only a hint, for the user is read as it is then. ``occurred_at`` in ms."""
+
+    organization_id: str
+    user_id: str
+    topic: str
+    event_id: str
+    occurred_at: int
+
+
+class EventBus(Protocol):
+    """The bus that Huma's events travel on."""
+
+    def publish(self, events: Sequence[UserChanged]) -> None:
+        """Put events on the bus; raises ``TransientError`` when not all were accepted."""
+        ...
+
+
+class Lane(Protocol):
+    """The ordered queue with one lane an organization."""
+
+    def send(self, event: UserChanged) -> None:
+        """Put the event at the end of its organization's lane; the same event twice within minutes counts once."""
+        ...
+
+
+class Mailer(Protocol):
+    """Sends e-mail."""
+
+    def send(self, to: str, subject: str, text: str, html: str) -> None:
+        """Send one message; raises ``TransientError`` or ``Refused``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HumaAccess:
+    """An organization's access to Huma and what Huma signs its webhooks with."""
+
+    client_id: str = field(repr=False)
+    client_secret: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGranted:
+    """What Fortnox gave for an authorization code; tokens stay out of repr and logs."""
+
+    company: Company
+    grant: str
+    access_token: str = field(repr=False)
+    expires_at: int
+    refresh_token: str = field(repr=False, default="")
+    scope: str = ""
