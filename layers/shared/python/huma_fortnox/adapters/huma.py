@@ -177,7 +177,8 @@ class HumaClient:
         long as any of them is open: a person is employed from the first to the last of them. A position that
         follows within a week on the last day counts with them. A last day that another position holds is marked
         as not editable. Without a current position it is the next upcoming one, else the one that ended last,
-        else ``None``.
+        else ``None``. The key ``position`` is absent where the details show nothing of positions and the list of
+        them is empty: this key may not see them, which is not the same as there being none.
         """
         for _ in range(2):
             call = Call("users.get", "GET", self._user_url(user_id), one_person=True)
@@ -187,10 +188,13 @@ class HumaClient:
                 return None
             self._report_shapes(details)
             try:
-                return {**details, "position": self._position(user_id, details)}
+                position = self._position(user_id, details)
             except Missing:
                 # The position or the user went away in between: read once more.
                 continue
+            if position is None and "currentPositions" not in details:
+                return details
+            return {**details, "position": position}
         raise TransientError(None, {"system": SYSTEM, "why": "changing"})
 
     def update_user(self, user_id: str, patch: Mapping[str, Any]) -> Record:
