@@ -135,8 +135,10 @@ def _run_sam_build(template: Path, folder: Path, cache: Path, emulator_python: P
         *("--build-dir", str(folder / "built")),
         *("--no-cached", "--no-beta-features"),
     ]
+    # A build needs nothing of AWS, and a profile that does not exist would stop it.
+    shell = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment = {
-        **os.environ,
+        **shell,
         "SAM_CLI_TELEMETRY": "0",
         "__SAM_CLI_APP_DIR": str(sam_directory),
         "LAYER_PLATFORMS": "",

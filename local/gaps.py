@@ -7,6 +7,7 @@ test_emulator.py` has a check of each gap.
 
 from __future__ import annotations
 
+import copy
 import fcntl
 import hashlib
 import importlib.metadata
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from ministack.core import lambda_runtime
-from ministack.services import apigateway, dynamodb, lambda_svc
+from ministack.services import apigateway, dynamodb, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def fill(*, logs: Path, cache: Path) -> None:
     run_functions_as_lambda_does(logs=logs, cache=cache)
     import_http_api_bodies()
     complete_http_api_events()
+    run_workflows_as_step_functions_does()
     apply_table_settings()
     accept_alarms_on_metric_math()
     accept_resources_without_local_effect()
@@ -400,6 +402,73 @@ def _complete_event(event: Properties) -> None:
     if viewer is not None:
         event["requestContext"]["domainName"] = viewer.domain_name
         event["requestContext"]["http"]["sourceIp"] = viewer.source_ip
+
+
+# --- Step Functions ------------------------------------------------------------------------------
+
+
+def run_workflows_as_step_functions_does() -> None:
+    """Let a failed question fail, a stopped run stay stopped, and JSONata count in every state.
+
+    A function that fails while it should pass on a task token is ignored by the emulator: the state
+    waits for an answer nobody was asked for. A step that fails after its execution was stopped
+    turns the execution from aborted to failed. `Output` of a Succeed state, `Arguments`, `Output`
+    and `Assign` of a Parallel state are ignored, and its branches share their variables.
+    """
+    original_branches = stepfunctions._run_parallel_branches
+    original_sub_machine = stepfunctions._run_sub_machine
+    original_wait = stepfunctions._invoke_with_callback
+    original_call = stepfunctions._call_lambda
+    original_output_path = stepfunctions._apply_output_path
+    original_fail = stepfunctions._fail_execution
+    awaited: ContextVar[str | None] = ContextVar("awaited", default=None)
+
+    def wait(resource: str, arguments: Any, token: str, state: Properties) -> Any:
+        previous = awaited.set(token)
+        try:
+            return original_wait(resource, arguments, token, state)
+        finally:
+            awaited.reset(previous)
+
+    def call(function: Any, event: Any) -> Any:
+        try:
+            return original_call(function, event)
+        except stepfunctions._ExecutionError as error:
+            task = stepfunctions._task_tokens.get(awaited.get())
+            if task is not None and not task["event"].is_set():
+                task["error"] = {"Error": error.error, "Cause": error.cause}
+                task["event"].set()
+            raise
+
+    def output_path(state: Properties, data: Any, context: Any = None) -> Any:
+        language = stepfunctions._state_query_language(state, context)
+        if state.get("Type") == "Succeed" and language == "JSONata":
+            return stepfunctions._apply_jsonata_output(state, data, context, default=data)
+        return original_output_path(state, data, context)
+
+    def fail(execution: Properties, error: str, cause: str) -> None:
+        if execution["status"] == "RUNNING":
+            original_fail(execution, error, cause)
+
+    def branches(state: Properties, data: Any, execution: Any, context: Any) -> Any:
+        if stepfunctions._state_query_language(state, context) != "JSONata":
+            return original_branches(state, data, execution, context)
+        arguments = stepfunctions._apply_jsonata_arguments(state, data, context)
+        bare = {"Type": "Parallel", "Branches": state["Branches"], "End": True}
+        results, _ = original_branches(bare, arguments, execution, context)
+        output = stepfunctions._apply_jsonata_output(state, data, context, result=results, default=results)
+        stepfunctions._apply_state_assign(state, data, context, result=results)
+        return output, stepfunctions._next_or_end(state)
+
+    def sub_machine(states: Any, start: Any, data: Any, execution: Any, context: Any) -> Any:
+        return original_sub_machine(states, start, data, execution, copy.deepcopy(context))
+
+    stepfunctions._run_parallel_branches = branches
+    stepfunctions._run_sub_machine = sub_machine
+    stepfunctions._invoke_with_callback = wait
+    stepfunctions._call_lambda = call
+    stepfunctions._apply_output_path = output_path
+    stepfunctions._fail_execution = fail
 
 
 # --- DynamoDB ----------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -48,6 +49,14 @@ STACK_NAME = "huma-fortnox-local"
 START_TIMEOUT = 60.0
 DEPLOY_TIMEOUT = 120.0
 KEPT_RUNS = 5
+
+
+_NOTHING_OF_THE_HOST = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""botocore's variables that would read a developer's profile and settings, without a source."""
 
 
 class StackError(Exception):
@@ -71,6 +80,7 @@ class Stack:
     def __init__(self, process: subprocess.Popen[bytes], run: _Run, ports: dict[str, int]) -> None:
         self._process = process
         self._run = run
+        self._created = False
         self._mails_seen = 0
         self._clients: dict[str, Any] = {}
         self.endpoint_url = f"http://127.0.0.1:{ports['gateway']}"
@@ -147,10 +157,14 @@ class Stack:
         """
         artifacts = build(template, cache=LOCAL / "cache", emulator_python=EMULATOR_PYTHON)
         s3, cloudformation = self.client("s3"), self.client("cloudformation")
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        if self._created:
+            operation = cloudformation.update_stack
+        else:
+            s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+            operation = cloudformation.create_stack
         for path in artifacts.artifacts():
             s3.put_object(Bucket=BUCKET, Key=path.name, Body=path.read_bytes())
-        operation = cloudformation.update_stack if self.outputs else cloudformation.create_stack
+        self._created = True
         try:
             operation(
                 StackName=STACK_NAME,
@@ -194,6 +208,7 @@ class Stack:
         """
         if service not in self._clients:
             session = boto3.Session(
+                botocore_session=botocore.session.Session(session_vars=_NOTHING_OF_THE_HOST),
                 aws_access_key_id=ACCOUNT_ID,
                 aws_secret_access_key="local",
                 region_name=REGION,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.stack import Stack
+from local.build import build
+from local.stack import EMULATOR_PYTHON, LOCAL, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,11 @@ HOST_SECRETS = {
 @pytest.fixture(scope="module")
 def everything() -> Iterator[Stack]:
     """A stack with one of everything the product uses, started from a developer's shell."""
+    template = TEMPLATES / "everything" / "template.yaml"
+    # Before the shell changes: a first build may have to fetch wheels, through a proxy that is real.
+    build(template, cache=LOCAL / "cache", emulator_python=EMULATOR_PYTHON)
     with pytest.MonkeyPatch.context() as shell:
         for name, value in HOST_SECRETS.items():
             shell.setenv(name, value)
-        with Stack.start({"Greeting": "hej"}, template=TEMPLATES / "everything" / "template.yaml") as stack:
+        with Stack.start({"Greeting": "hej"}, template=template) as stack:
             yield stack

@@ -177,13 +177,30 @@ def test_a_workflow_retries_and_catches_by_exception_name_and_waits_for_a_person
         return description["status"] != "RUNNING" and description
 
     result = eventually(finished)
-    assert result["status"] == "SUCCEEDED", result
+    assert result["status"] == "SUCCEEDED", (result.get("error"), result.get("cause"))
     assert json.loads(result["output"]) == {
         "attempts": 3,
         "doubled": [2, 4, 6],
         "both": ["waited", 3],
         "caught": "Hopeless",
+        "unasked": "Hopeless",
     }
+
+
+def test_a_stopped_workflow_stays_stopped(everything: Stack) -> None:
+    states = everything.client("stepfunctions")
+    execution = states.start_execution(stateMachineArn=everything.outputs["WorkflowArn"], name="run-2", input="{}")[
+        "executionArn"
+    ]
+    key = {"pk": {"S": "run-2"}, "sk": {"S": "question"}}
+    table = everything.client("dynamodb")
+    question = eventually(lambda: table.get_item(TableName=everything.outputs["TableName"], Key=key).get("Item"))
+
+    states.stop_execution(executionArn=execution)
+    states.send_task_failure(taskToken=question["token"]["S"], error="TooLate")
+
+    time.sleep(0.3)
+    assert states.describe_execution(executionArn=execution)["status"] == "ABORTED"
 
 
 def test_an_event_passes_the_bus_and_the_lanes_in_order_however_often_one_lane_fails(
