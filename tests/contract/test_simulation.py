@@ -229,6 +229,7 @@ def test_people_are_read_from_a_file(tmp_path: Path, fortnox_simulator: Simulato
         assert process.people() == people
 
 
+@pytest.mark.usefixtures("fortnox_simulator")
 def test_it_stops_at_once_and_says_so_when_it_cannot_start(tmp_path: Path) -> None:
     process = SimulatorProcess("local.fortnox_simulator", stderr=tmp_path / "stderr")
     with pytest.raises(RuntimeError, match="has not been started"):
@@ -243,6 +244,7 @@ def test_it_stops_at_once_and_says_so_when_it_cannot_start(tmp_path: Path) -> No
         SimulatorProcess("local.fortnox_simulator", "--people", "/nonexistent", stderr=tmp_path / "stderr").start()
 
 
+@pytest.mark.usefixtures("fortnox_simulator")
 def test_it_ends_with_its_parent() -> None:
     script = (
         "import os\n"
