@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import logging
 import socket
 import threading
@@ -10,7 +11,8 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -29,10 +31,10 @@ from huma_fortnox.domain.errors import (
     TransientError,
 )
 
-if TYPE_CHECKING:
-    from local.simulation import SimulatorProcess
+from local.simulation import SimulatorProcess
 
 TENANT = "1234567"
+SECRET = "hemlig-canary"
 NEW = {
     "FirstName": "Nils",
     "LastName": "Nyexempel",
@@ -237,8 +239,6 @@ def test_a_property_without_a_value_is_cleared(fortnox: Side, nothing: str | Non
 
 
 def test_how_a_property_is_cleared_is_a_setting() -> None:
-    from local.simulation import SimulatorProcess
-
     arguments = ("--client-secret", "s3cret", "--clear-dates-with", "api-blank", "--clear-text-with", "null")
     with SimulatorProcess("local.fortnox_simulator", *arguments) as process:
         side = client_of(process, clearing={"EmployedTo": "api-blank", "Phone1": "null"})
@@ -551,6 +551,9 @@ def test_a_slow_answer_is_a_timeout(fortnox: Side) -> None:
     with pytest.raises(TransientError) as caught:
         side.client.employee("1")
     assert caught.value.reason.params == {"system": "fortnox", "why": "timeout"}
+    # The simulator writes a request down when it has answered it, which must not fall into the next test.
+    while len(side.sent("GET")) < 2:
+        time.sleep(0.05)
 
 
 def test_nobody_listening_is_not_an_unknown_outcome(fortnox: Side) -> None:
@@ -587,17 +590,17 @@ def test_a_lasting_429_is_handed_on(fortnox: Side) -> None:
 def test_no_refusal_carries_a_value_a_token_or_an_answer(fortnox: Side, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     said = []
-    bodies = [envelope(2000359), envelope(0), {"message": "hemlig-canary"}, "<html>hemlig-canary</html>"]
+    bodies = [envelope(2000359), envelope(0), {"message": SECRET}, f"<html>{SECRET}</html>"]
     for status in (400, 401, 403, 404, 500):
         for body in bodies:
             fortnox.process.fault("status", status=status, body=body)
             with pytest.raises(IntegrationError) as caught:
-                fortnox.client.update_employee("1", {"City": "hemlig-canary"})
+                fortnox.client.update_employee("1", {"City": SECRET})
             said += traceback.format_exception(caught.value)
             said.append(repr(caught.value.reason.to_json()))
             fortnox.process.clear_faults()
     text = "".join(said) + caplog.text
-    assert "hemlig-canary" not in text
+    assert SECRET not in text
     assert fortnox.tokens.access_token()[-40:] not in text
 
 
@@ -605,85 +608,31 @@ def test_no_refusal_carries_a_value_a_token_or_an_answer(fortnox: Side, caplog: 
 
 
 @contextlib.contextmanager
-def listening(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+def listening(answer: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
     """A server that answers each connection with bare hands."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(5)
 
         def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    with connection, contextlib.suppress(OSError):
-                        connection.recv(65536)
-                        answer(connection)
+            while True:
+                connection, _ = server.accept()
+                with connection, contextlib.suppress(OSError):
+                    request = connection.recv(65536)
+                    if not request:
+                        return
+                    answer(connection, request)
 
-        thread = threading.Thread(target=serve, daemon=True)
+        thread = threading.Thread(target=serve)
         thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        server.close()
-    thread.join(6)
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            # A connection without a request ends it.
+            socket.create_connection(server.getsockname()).close()
+            thread.join()
 
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-
-
-def test_a_side_that_trickles_does_not_hold_us() -> None:
-    def trickle(connection: socket.socket) -> None:
-        connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n")
-        for _ in range(50):
-            connection.sendall(b" ")
-            time.sleep(0.05)
-
-    with listening(trickle) as url:
-        client = FortnoxClient(
-            url, StaticTokens(), CountingBudget(), HttpPolicy(limits=Limits(whole_answer=0.3, tries=1))
-        )
-        began = time.monotonic()
-        with pytest.raises(TransientError):
-            client.employees(1)
-        assert time.monotonic() - began < 1.5
-
-
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_that_is_cut_off_is_not_taken_for_a_short_one(chunked: bool) -> None:
-    body = b'{"Employees": []}'
-
-    def cut_off(connection: socket.socket) -> None:
-        if chunked:
-            connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"%x\r\n%b\r\n" % (len(body), body))
-        else:
-            connection.sendall(HEAD + b"Content-Length: 4711\r\n\r\n" + body)
-
-    with listening(cut_off) as url:
-        client = FortnoxClient(url, StaticTokens(), CountingBudget(), HttpPolicy(limits=Limits(tries=1)))
-        with pytest.raises(TransientError):
-            client.employees(1)
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        b'Content-Length: 17\r\n\r\n{"Employees": []}',
-        b'Transfer-Encoding: chunked\r\n\r\n8\r\n{"Employ\r\n9\r\nees": []}\r\n0\r\n\r\n',
-    ],
-)
-def test_whole_bodies_are_read_with_a_length_or_in_chunks_and_cookies_are_not_kept(end: bytes) -> None:
-    asked: list[bytes] = []
-
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(HEAD + b"Set-Cookie: session=1; Path=/\r\nConnection: close\r\n" + end)
-
-    def recording(connection: socket.socket) -> None:
-        answer(connection)
-
-    with listening(recording) as url:
-        session = requests.Session
-        client = FortnoxClient(url, StaticTokens(), CountingBudget(), HttpPolicy(limits=Limits(tries=1)))
-        assert list(client.employees(1).employees) == []
-        assert list(client.employees(1).employees) == []
-    assert asked == []
-    assert session is requests.Session
+def client_at(url: str, **limits: Any) -> FortnoxClient:
+    return FortnoxClient(url, StaticTokens(), CountingBudget(), HttpPolicy(limits=Limits(tries=1, **limits)))
 
 
 class StaticTokens:
@@ -693,7 +642,62 @@ class StaticTokens:
         return "token"
 
     def refused(self, token: str) -> None:
-        raise AssertionError(token)
+        raise AssertionError("no token is refused here")
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+
+
+def test_a_side_that_trickles_does_not_hold_us() -> None:
+    def trickle(connection: socket.socket, _request: bytes) -> None:
+        connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n")
+        for _ in range(40):
+            connection.sendall(b" ")
+            time.sleep(0.05)
+
+    with listening(trickle) as url:
+        began = time.monotonic()
+        with pytest.raises(TransientError):
+            client_at(url, whole_answer=0.3).employees(1)
+        assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_is_cut_off_is_not_taken_for_a_short_one(chunked: bool) -> None:
+    body = b'{"Employees": []}'
+
+    def cut_off(connection: socket.socket, _request: bytes) -> None:
+        if chunked:
+            connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"%x\r\n%b\r\n" % (len(body), body))
+        else:
+            connection.sendall(HEAD + b"Content-Length: 4711\r\n\r\n" + body)
+
+    with listening(cut_off) as url, pytest.raises(TransientError):
+        client_at(url).employees(1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'Content-Length: 17\r\n\r\n{"Employees": []}',
+        b'Transfer-Encoding: chunked\r\n\r\n8\r\n{"Employ\r\n9\r\nees": []}\r\n0\r\n\r\n',
+        b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b"
+        % (len(gzip.compress(b'{"Employees": []}')), gzip.compress(b'{"Employees": []}')),
+    ],
+    ids=["length", "chunks", "gzip"],
+)
+def test_whole_bodies_are_read_and_cookies_are_not_kept(body: bytes) -> None:
+    asked: list[bytes] = []
+
+    def answer(connection: socket.socket, request: bytes) -> None:
+        asked.append(request)
+        connection.sendall(HEAD + b"Set-Cookie: session=1; Path=/\r\n" + body)
+
+    with listening(answer) as url:
+        client = client_at(url)
+        assert [list(client.employees(1).employees) for _ in range(2)] == [[], []]
+    assert len(asked) == 2
+    assert not any(b"cookie" in each.lower() for each in asked)
 
 
 # -- OAuth -----------------------------------------------------------------------------------------
@@ -706,3 +710,216 @@ def oauth(fortnox_simulator: SimulatorProcess) -> FortnoxOAuth:
 
 def oauth_of(process: SimulatorProcess, secret: str = "s3cret") -> FortnoxOAuth:
     return FortnoxOAuth(f"{process.url}/oauth-v1", "demo-client", secret, HttpPolicy(limits=QUICK))
+
+
+def approve(oauth: FortnoxOAuth, *, account: str = "admin", decision: str = "approve", **asked: Any) -> dict[str, str]:
+    """Do in the login what the administrator does, and return what comes back to us."""
+    url = oauth.authorization_url("state-1", REDIRECT, **asked)
+    with requests.Session() as browser:
+        browser.trust_env = False
+        form = {"account": account, "password": "demo", "decision": decision}
+        answer = browser.post(url, data=form, allow_redirects=False, timeout=10)
+    return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+
+
+REDIRECT = "http://127.0.0.1:8080/oauth/fortnox/callback"
+
+
+def test_the_authorization_url_asks_for_a_service_account_unless_told_otherwise(oauth: FortnoxOAuth) -> None:
+    asked = dict(parse_qsl(urlsplit(oauth.authorization_url("s&t ate", REDIRECT)).query))
+    assert asked == {
+        "client_id": "demo-client",
+        "redirect_uri": REDIRECT,
+        "scope": "salary companyinformation",
+        "state": "s&t ate",
+        "access_type": "offline",
+        "response_type": "code",
+        "account_type": "service",
+    }
+    assert "account_type" not in oauth.authorization_url("state", REDIRECT, service_account=False)
+    assert "scope=salary%20companyinformation&" in oauth.authorization_url("state", REDIRECT)
+
+
+def test_from_login_to_tokens_and_on_with_client_credentials(oauth: FortnoxOAuth) -> None:
+    back = approve(oauth)
+    assert back["state"] == "state-1"
+    assert redirect_refusal(back) is None
+    tokens = oauth.exchange_code(back["code"], REDIRECT)
+    assert tokens.tenant_id == TENANT
+    assert tokens.scopes == {"salary", "companyinformation"}
+    assert not tokens.missing_scopes()
+    assert tokens.missing_scopes(["salary", "profile"]) == {"profile"}
+    assert tokens.expires_in == 3600
+    again = oauth.client_credentials(TENANT)
+    assert again.access_token != tokens.access_token
+    assert (again.refresh_token, again.tenant_id) == (None, TENANT)
+
+
+def test_a_refresh_token_is_good_for_one_use(oauth: FortnoxOAuth) -> None:
+    tokens = oauth.exchange_code(approve(oauth)["code"], REDIRECT)
+    assert tokens.refresh_token
+    renewed = oauth.refresh(tokens.refresh_token)
+    assert renewed.refresh_token not in (None, tokens.refresh_token)
+    with pytest.raises(ConsentNeeded) as caught:
+        oauth.refresh(tokens.refresh_token)
+    assert caught.value.reason.code == "consent-lost"
+
+
+def test_a_code_is_good_for_one_use(oauth: FortnoxOAuth) -> None:
+    code = approve(oauth)["code"]
+    oauth.exchange_code(code, REDIRECT)
+    with pytest.raises(ConsentNeeded) as caught:
+        oauth.exchange_code(code, REDIRECT)
+    assert caught.value.reason.code == "authorization-code-refused"
+    assert caught.value.__context__ is None
+
+
+def test_a_revoked_refresh_token_is_worthless_and_revoking_again_is_fine(oauth: FortnoxOAuth) -> None:
+    tokens = oauth.exchange_code(approve(oauth)["code"], REDIRECT)
+    assert tokens.refresh_token
+    oauth.revoke(tokens.refresh_token)
+    oauth.revoke(tokens.refresh_token)
+    with pytest.raises(ConsentNeeded):
+        oauth.refresh(tokens.refresh_token)
+
+
+def test_client_credentials_without_a_consent_need_one(oauth: FortnoxOAuth) -> None:
+    with pytest.raises(ConsentNeeded):
+        oauth.client_credentials(TENANT)
+
+
+def test_a_personal_consent_does_not_allow_client_credentials(oauth: FortnoxOAuth) -> None:
+    oauth.exchange_code(approve(oauth, service_account=False)["code"], REDIRECT)
+    with pytest.raises(ConsentNeeded):
+        oauth.client_credentials(TENANT)
+
+
+def test_a_licence_that_is_gone_is_named_by_the_token_endpoint(
+    oauth: FortnoxOAuth, fortnox_simulator: SimulatorProcess
+) -> None:
+    tokens = oauth.exchange_code(approve(oauth)["code"], REDIRECT)
+    assert tokens.refresh_token
+    fortnox_simulator.fault("lost_licence")
+    with pytest.raises(LicenceMissing, match=r"^licence-missing$"):
+        oauth.refresh(tokens.refresh_token)
+    with pytest.raises(LicenceMissing, match=r"^licence-missing$"):
+        oauth.client_credentials(TENANT)
+    fortnox_simulator.clear_faults()
+    # The refusal used nothing up.
+    assert oauth.refresh(tokens.refresh_token).refresh_token
+
+
+def test_our_own_wrong_secret_is_a_defect_and_no_consent_is_lost(fortnox_simulator: SimulatorProcess) -> None:
+    with pytest.raises(Defect) as caught:
+        oauth_of(fortnox_simulator, "wrong").client_credentials(TENANT)
+    assert caught.value.reason.code == "fortnox-app-misconfigured"
+
+
+def test_where_client_credentials_are_not_allowed_that_is_told_apart() -> None:
+    arguments = ("--client-secret", "s3cret", "--client-credentials", "no")
+    with SimulatorProcess("local.fortnox_simulator", *arguments) as process, pytest.raises(Defect) as caught:
+        oauth_of(process).client_credentials(TENANT)
+    assert caught.value.reason.code == "grant-type-not-allowed"
+
+
+SINGLE_USE: dict[str, Callable[[FortnoxOAuth], Any]] = {
+    "refresh": lambda oauth: oauth.refresh(SECRET),
+    "code": lambda oauth: oauth.exchange_code(SECRET, REDIRECT),
+}
+
+
+@pytest.mark.parametrize("grant", SINGLE_USE)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault['kind']}-{fault.get('status', '')}")
+def test_a_single_use_token_is_never_sent_twice(
+    oauth: FortnoxOAuth, fortnox_simulator: SimulatorProcess, fault: dict[str, Any], grant: str
+) -> None:
+    fortnox_simulator.fault(**fault)
+    with pytest.raises(OutcomeUnknown) as caught:
+        SINGLE_USE[grant](oauth)
+    assert len(fortnox_simulator.requests(path="/oauth-v1/token")) == 1
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault['kind']}-{fault.get('status', '')}")
+def test_client_credentials_are_asked_for_again(
+    oauth: FortnoxOAuth, fortnox_simulator: SimulatorProcess, fault: dict[str, Any]
+) -> None:
+    fortnox_simulator.control("POST", "/_sim/grant", {})
+    fortnox_simulator.fault(**fault, count=2)
+    assert oauth.client_credentials(TENANT).access_token
+
+
+def test_trouble_at_the_token_endpoint_is_not_a_lost_consent(
+    oauth: FortnoxOAuth, fortnox_simulator: SimulatorProcess
+) -> None:
+    for body in ("<html>nere</html>", {"error": "något nytt"}, {"message": "nej"}, ""):
+        fortnox_simulator.fault("status", status=400, body=body)
+        with pytest.raises(TransientError):
+            oauth.client_credentials(TENANT)
+        fortnox_simulator.clear_faults()
+
+
+def test_an_answer_without_a_token_is_a_changed_contract(
+    oauth: FortnoxOAuth, fortnox_simulator: SimulatorProcess
+) -> None:
+    fortnox_simulator.fault("status", status=200, body={"token": "x"})
+    with pytest.raises(Defect):
+        oauth.client_credentials(TENANT)
+    with pytest.raises(OutcomeUnknown):
+        oauth.refresh(SECRET)
+
+
+def test_tokens_do_not_show_in_what_is_printed(oauth: FortnoxOAuth) -> None:
+    tokens = oauth.exchange_code(approve(oauth)["code"], REDIRECT)
+    assert tokens.access_token not in repr(tokens)
+    assert str(tokens.refresh_token) not in repr(tokens)
+
+
+@pytest.mark.parametrize(
+    ("account", "error", "reason"),
+    [
+        ("no-licence", LicenceMissing, "licence-missing"),
+        ("not-activated", LicenceMissing, "app-licence-missing"),
+        ("not-admin", ConsentNeeded, "administrator-right-missing"),
+        ("locked", ConsentNeeded, "authorization-empty"),
+        ("odd", ConsentNeeded, "authorization-failed(error=error_of_an_unknown_kind)"),
+    ],
+)
+def test_each_refused_login_has_its_reason(
+    oauth: FortnoxOAuth, account: str, error: type[IntegrationError], reason: str
+) -> None:
+    found = redirect_refusal(approve(oauth, account=account))
+    assert type(found) is error
+    assert str(found) == reason
+
+
+def test_a_declined_login_has_its_reason(oauth: FortnoxOAuth) -> None:
+    assert str(redirect_refusal(approve(oauth, decision="decline"))) == "consent-declined"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({}, "authorization-empty"),
+        ({"state": "s"}, "authorization-empty"),
+        ({"code": ""}, "authorization-empty"),
+        ({"error": "invalid_scope"}, "scope-not-enabled"),
+        ({"error": "INVALID_SCOPE"}, "scope-not-enabled"),
+        (
+            {"error": "invalid_request", "error_description": "Client does not allow service account"},
+            "service-account-not-allowed",
+        ),
+        ({"error": "Client does not allow service account"}, "service-account-not-allowed"),
+        ({"error": "invalid_grant", "error_description": "You do not have enough licenses"}, "licence-missing"),
+        ({"error": ""}, "authorization-failed(error=unreadable)"),
+        ({"error": "Anna <anna@example.com>"}, "authorization-failed(error=unreadable)"),
+        ({"error": "server_error", "code": "x"}, "temporarily-unavailable"),
+    ],
+)
+def test_odd_redirects_are_understood_too(parameters: dict[str, str], reason: str) -> None:
+    assert str(redirect_refusal(parameters)) == reason
+
+
+@pytest.mark.parametrize("token", ["", "a", "a.b.c", "a.e30.c", "a.W10.c", "a.eyJ0ZW5hbnRJZCI6IG51bGx9.c"])
+def test_a_token_that_cannot_be_read_has_no_tenant(token: str) -> None:
+    assert tenant_of(token) is None

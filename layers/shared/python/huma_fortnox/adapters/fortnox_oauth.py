@@ -57,8 +57,10 @@ REFUSALS: Mapping[str, Rule] = {
     "auth code or clientid supplied is invalid": _CODE,
     "invalid_grant": _GRANT,
     "invalid_client": _OURS,
-    "unauthorized_client": _OURS,
-    "unsupported_grant_type": _OURS,
+    "unauthorized_client": Rule(Action.FAIL, Defect, "grant-type-not-allowed"),
+    "unsupported_grant_type": Rule(Action.FAIL, Defect, "grant-type-not-allowed"),
+    "unsupported_response_type": _OURS,
+    "redirect_uri_mismatch": _OURS,
     "invalid_request": _OURS,
     "server_error": Rule(Action.REPEAT, TransientError),
     "temporarily_unavailable": Rule(Action.REPEAT, TransientError),
@@ -154,7 +156,10 @@ class FortnoxOAuth:
         return self._token("oauth.refresh", form, Repeat.IF_NOT_DONE)
 
     def client_credentials(self, tenant_id: str) -> TokenSet:
-        """Fetch an access token for a company that consented to a service account."""
+        """Fetch an access token for a company that consented to a service account.
+
+        ``Defect("grant-type-not-allowed")`` where our app may not use this grant: refresh tokens remain then.
+        """
         form = {"grant_type": "client_credentials"}
         return self._token("oauth.client-credentials", form, Repeat.SAFE, {"TenantId": tenant_id})
 

@@ -483,7 +483,8 @@ class HttpPolicy:
         """Make everybody pause and wait, or raise ``RateLimited``; the request was not carried out."""
         wait = self._retry_after(answer)
         if wait is None:
-            wait = self.limits.limited_wait + self._random()
+            # The window slides, so nobody should come back before it has passed, nor everybody at once.
+            wait = self.limits.limited_wait * (1 + self._random() / 5)
         peer.slow_down(wait)
         error = RateLimited(verdict.rule.reason, {"system": peer.system}, retry_after=wait)
         if limited >= self.limits.limited_tries or wait > self.limits.longest_wait:
