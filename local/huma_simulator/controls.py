@@ -14,6 +14,7 @@
 ``PUT /_sim/organizations/{id}/settings``       settings of the people file, those that change
 ``PUT /_sim/organizations/{id}/api-keys``       an API key, new or changed
 ``PUT /_sim/today``                             ``{today}``: a date, or ``null`` for the real one
+``POST /_sim/reset``                            everything as it was at the start
 ==============================================  ================================================
 
 Faults of its own: ``revoke_key`` (``clientId``, else every key), ``restore_key``,
@@ -73,6 +74,7 @@ class Controls:
             ("/_sim/organizations/<reference>/settings", ("PUT",), self.set_settings),
             ("/_sim/organizations/<reference>/api-keys", ("PUT",), self.set_api_key),
             ("/_sim/today", ("PUT",), self.set_today),
+            ("/_sim/reset", ("POST",), self.reset),
         ):
             simulator.route(path, methods=methods)(_readable(handler))
         simulator.fault_kind("revoke_key", at_once=lambda fault: self._switch_keys(fault, False))
@@ -223,9 +225,9 @@ class Controls:
     # Organizations
 
     def set_webhook(self, request: Request, reference: str) -> Answer:
-        """Says where the organization's changes go."""
+        """Says where the organization's changes go; an empty body or ``null``: nowhere."""
         organization = self.simulator.organization(reference)
-        given = read_json(request)
+        given = read_json(request) if request.get_data() else None
         organization.webhook = None if given is None else read_webhook(given)
         return 200, {"organization": organization.id}
 
@@ -255,6 +257,11 @@ class Controls:
         given = body["today"]
         self.simulator.clock.fixed = None if given is None else date.fromisoformat(str(given))
         return 200, {"today": self.simulator.clock.today().isoformat()}
+
+    def reset(self, _request: Request) -> Answer:
+        """Everything as it was at the start: people, date, faults, logs; tokens are void."""
+        self.simulator.reset()
+        return 200, {"organizations": list(self.simulator.organizations)}
 
     # Faults
 

@@ -340,8 +340,9 @@ class Organization:
     def delete_user(self, user: User) -> None:
         """Removes a person for good and sends ``users-delete``."""
         with self.lock:
+            if self.users.pop(user.id, None) is None:
+                raise NotFound("User", user.id)
             self._unindex(user)
-            del self.users[user.id]
             for other in list(self._subordinates.pop(user.id, ())):
                 self.users[other].profile.pop("supervisor", None)
                 self._touch(self.users[other])

@@ -137,7 +137,8 @@ class HumaSimulator(Simulator):
         self.organizations: dict[str, Organization] = {}
         self._sorted: dict[str, tuple[int, list[User]]] = {}
         self._current = threading.local()
-        self.replace_people(DEFAULT_PEOPLE if people is None else people)
+        self._start = DEFAULT_PEOPLE if people is None else people, self.clock.fixed
+        self.replace_people(self._start[0])
         OpenApi(self)
         Pages(self)
         Controls(self)
@@ -188,6 +189,14 @@ class HumaSimulator(Simulator):
             organization.on_change = self.sender.change
         self._sorted.clear()
         self.organizations = organizations
+
+    def reset(self) -> None:
+        """Puts people and date back to the start, forgets requests, faults, tokens, deliveries."""
+        people, self.clock.fixed = self._start
+        self.replace_people(people)
+        self.forget_requests_and_faults()
+        self.tokens.forget_all()
+        self.sender.clear()
 
     def error_answer(self, status: int) -> Answer:
         """An error in Huma's shape: the documented ones, else what a Spring service answers."""

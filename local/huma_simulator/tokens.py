@@ -72,3 +72,8 @@ class Tokens:
             self._tokens = {
                 text: _Token(token.organization_id, token.client_id, 0.0) for text, token in self._tokens.items()
             }
+
+    def forget_all(self) -> None:
+        """Forgets every token, as if none had been issued."""
+        with self._lock:
+            self._tokens = {}
