@@ -127,7 +127,7 @@ class Position:
 class User:
     """A person in Huma. ``profile`` holds the plain values that are set.
 
-    ``legacy_dates`` are user-level dates of a person without positions. ``cache`` holds
+    ``legacy_dates`` are user-level dates of a person without positions; the first position ends them. ``cache`` holds
     serialized answers and is emptied by every change.
     """
 
@@ -366,6 +366,7 @@ class Organization:
             position = Position(str(uuid.uuid4()), values)
             before = self._days(user)
             user.positions[position.id] = position
+            user.legacy_dates = {}
             self._positions_changed(user, before)
             return position
 
@@ -412,8 +413,12 @@ class Organization:
                     position.values = values
                     self._positions_changed(user, before)
                 return
-            wanted = {k: v for k, v in changes.items() if v is not None}
+            wanted = {k: v for k, v in (user.legacy_dates | changes).items() if v is not None}
+            if wanted == user.legacy_dates:
+                return
             if not wanted:
+                before, user.legacy_dates = self._days(user), {}
+                self._positions_changed(user, before)
                 return
             if "firstDayOfWork" not in wanted:
                 raise InvalidField(["firstDayOfWork"], message="A first day of work is needed")

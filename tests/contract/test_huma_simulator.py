@@ -1220,6 +1220,20 @@ class TestControls:
         huma.control("POST", "/_sim/edit", edit)
         assert api.get(f"/users/{CARL}")["status"] == {"active": True}
 
+    def test_dates_on_the_user_move_to_a_position_when_they_are_edited(self, huma: SimulatorProcess, api: Api) -> None:
+        def edit(**changes: Any) -> dict[str, Any]:
+            huma.control("POST", "/_sim/edit", {"organization": ORGANIZATION, "userId": DINA, "changes": changes})
+            user = stored(huma, DINA)
+            huma.set_people(huma.people())
+            return user
+
+        user = edit(lastDayOfWork="2027-01-31")
+        assert "lastDayOfWork" not in user
+        position = user["positions"][0]
+        assert (position["firstDayOfWork"], position["lastDayOfWork"]) == ("2019-05-01", "2027-01-31")
+        assert "lastDayOfWork" not in edit(lastDayOfWork=None)["positions"][0]
+        assert api.get(f"/users/{DINA}")["firstDayOfWork"]["value"] == "2019-05-01"
+
     def test_an_edit_of_something_unknown_is_refused(self, huma: SimulatorProcess) -> None:
         with pytest.raises(ValueError, match="salary"):
             huma.control(
