@@ -67,6 +67,7 @@ def _connection(organization_id: str, item: Item) -> Connection:
             "terms_accepted_at",
             "terms_accepted_by",
             "last_synchronization",
+            "active_since",
             "has_huma_key",
         )
         if name in item

@@ -89,6 +89,12 @@ class PlannedPerson:
     creates: str = ""
     create_held: Reason | None = None
 
+    @property
+    def name(self) -> str:
+        """Return the person's name as Huma has it, or as Fortnox has it where there is no user."""
+        values = self.user.values if self.user else self.employee.values if self.employee else {}
+        return " ".join(str(values[part]) for part in ("given_name", "family_name") if values.get(part))
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

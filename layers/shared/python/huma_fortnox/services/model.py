@@ -63,7 +63,7 @@ class Connection:
     """An organization's authorization for one Fortnox company; times are Unix seconds.
 
     ``reason`` says why the state is ``needs_reauthorization``. ``last_synchronization`` is the id of the last run,
-    finished or not.
+    finished or not. ``active_since`` is 0 until the first run has finished.
     """
 
     organization_id: str
@@ -80,12 +80,18 @@ class Connection:
     terms_accepted_by: str = ""
     reason: Reason | None = None
     last_synchronization: str = ""
+    active_since: int = 0
     has_huma_key: bool = False
 
     @property
     def usable(self) -> bool:
         """Tell whether Fortnox can be read and written with this connection."""
         return self.state in (ConnectionState.AWAITING_FIRST_SYNC, ConnectionState.ACTIVE)
+
+    @property
+    def follows_changes(self) -> bool:
+        """Tell whether changes in Huma matter; while the consent is lost they wait in the lane."""
+        return self.usable or self.state == ConnectionState.NEEDS_REAUTHORIZATION
 
 
 @dataclass(frozen=True, slots=True)

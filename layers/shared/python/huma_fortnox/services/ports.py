@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from huma_fortnox.domain.decisions import Decisions
+    from huma_fortnox.domain.errors import IntegrationError
     from huma_fortnox.domain.people import Link
     from huma_fortnox.services.model import (
         Activity,
@@ -47,9 +48,13 @@ class EmployeePage:
     total: int
 
 
+USERS_A_PAGE = 50
+"""Huma's largest page."""
+
+
 @dataclass(frozen=True, slots=True)
 class UserPage:
-    """One page of Huma's list: ids and activity only, and the number of users in all."""
+    """One page of Huma's list: ids of people, and how many entries the whole list has, service users counted."""
 
     user_ids: Sequence[str]
     total: int
@@ -464,3 +469,63 @@ class ConsentGranted:
     expires_at: int
     refresh_token: str = field(repr=False, default="")
     scope: str = ""
+
+
+class Vault(Protocol):
+    """What an organization keeps secret."""
+
+    def huma(self, organization_id: str) -> HumaAccess | None:
+        """Return the organization's access to Huma, or ``None`` when it has not been entered."""
+        ...
+
+    def save_huma(self, organization_id: str, access: HumaAccess) -> None:
+        """Keep the organization's access to Huma."""
+        ...
+
+    def save_consent(self, organization_id: str, granted: ConsentGranted) -> None:
+        """Keep what Fortnox granted."""
+        ...
+
+    def forget_consent(self, organization_id: str) -> None:
+        """Forget what Fortnox granted."""
+        ...
+
+    def base_key(self, organization_id: str) -> bytes:
+        """Return the key of the organization's base digests."""
+        ...
+
+
+class FortnoxConsent(Protocol):
+    """The administrator's way through Fortnox's login and back."""
+
+    def authorization_url(self, state: str) -> str:
+        """Return where to send the administrator."""
+        ...
+
+    def refusal(self, query: Mapping[str, str]) -> IntegrationError | None:
+        """Return what Fortnox's answer to the redirect means when it is not a consent."""
+        ...
+
+    def redeem(self, code: str) -> ConsentGranted:
+        """Turn the authorization code into a grant; raises ``ConsentNeeded`` or ``LicenceMissing``."""
+        ...
+
+    def revoke(self, organization_id: str) -> None:
+        """Tell Fortnox that the grant is no longer wanted; failures do not matter."""
+        ...
+
+
+class Systems(Protocol):
+    """Opens the two systems for an organization."""
+
+    def huma(self, organization_id: str) -> Huma:
+        """Return the organization's Huma; raises ``HumaKeyRefused("huma-key-missing")`` without a key."""
+        ...
+
+    def huma_with(self, access: HumaAccess) -> Huma:
+        """Return the Huma this key opens, to check it before it is kept."""
+        ...
+
+    def fortnox(self, organization_id: str) -> Fortnox:
+        """Return the organization's Fortnox company; raises ``ConsentNeeded`` when it is not connected."""
+        ...

@@ -1,0 +1,112 @@
+"""The event bus and the lanes: how a change in Huma travels to the function that carries it to Fortnox."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from huma_fortnox.domain.errors import BadRequest, TransientError
+from huma_fortnox.services.ports import UserChanged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sqs import SQSClient
+
+SOURCE = "huma"
+_ENTRIES = 10
+"""What one call to the bus may carry."""
+
+
+class HumaEventBus:
+    """``ports.EventBus`` on EventBridge."""
+
+    def __init__(self, client: EventBridgeClient, bus: str) -> None:
+        self._client = client
+        self._bus = bus
+
+    def publish(self, events: Sequence[UserChanged]) -> None:
+        """Put events on the bus; raises ``TransientError`` when not all were accepted."""
+        for start in range(0, len(events), _ENTRIES):
+            entries: Any = [
+                {
+                    "Source": SOURCE,
+                    "DetailType": event.topic,
+                    "EventBusName": self._bus,
+                    "Detail": json.dumps(
+                        {
+                            "organizationId": event.organization_id,
+                            "userId": event.user_id,
+                            "eventId": event.event_id,
+                            "occurredAt": event.occurred_at,
+                        }
+                    ),
+                }
+                for event in events[start : start + _ENTRIES]
+            ]
+            try:
+                answer = self._client.put_events(Entries=entries)
+            except (ClientError, BotoCoreError):
+                raise TransientError("bus-unavailable") from None
+            if answer["FailedEntryCount"]:
+                raise TransientError("bus-unavailable")
+
+
+def event_from_bus(event: Mapping[str, Any]) -> UserChanged:
+    """Read an event as the bus delivers it; raises ``BadRequest("event-unreadable")``."""
+    detail = event.get("detail")
+    topic = event.get("detail-type")
+    if not isinstance(detail, dict) or not isinstance(topic, str):
+        raise BadRequest("event-unreadable")
+    organization_id, user_id, event_id = (detail.get(name) for name in ("organizationId", "userId", "eventId"))
+    occurred_at = detail.get("occurredAt")
+    if not (
+        isinstance(organization_id, str)
+        and isinstance(user_id, str)
+        and isinstance(event_id, str)
+        and isinstance(occurred_at, int)
+        and organization_id
+        and user_id
+        and event_id
+    ):
+        raise BadRequest("event-unreadable")
+    return UserChanged(organization_id, user_id, topic, event_id, occurred_at)
+
+
+class ChangesLane:
+    """``ports.Lane`` on the FIFO queue: the message group is the organization."""
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, event: UserChanged) -> None:
+        """Put the event at the end of its organization's lane; the same event within 5 minutes counts once."""
+        try:
+            self._client.send_message(
+                QueueUrl=self._queue_url,
+                MessageBody=json.dumps(asdict(event)),
+                MessageGroupId=event.organization_id,
+                MessageDeduplicationId=f"{event.event_id}-{event.user_id}"[:128],
+            )
+        except (ClientError, BotoCoreError):
+            raise TransientError("lane-unavailable") from None
+
+    def wait(self, receipt: str, seconds: int) -> None:
+        """Let a message be seen again only after so many seconds; the lane stands still until then."""
+        try:
+            self._client.change_message_visibility(
+                QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+            )
+        except (ClientError, BotoCoreError):
+            # It is then seen again after the queue's own time-out.
+            return
+
+
+def event_from_lane(body: str) -> UserChanged:
+    """Read an event as ``ChangesLane`` sent it."""
+    return UserChanged(**json.loads(body))

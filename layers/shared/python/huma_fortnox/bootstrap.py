@@ -1,0 +1,343 @@
+"""Wires a function together: one object that makes, on first use, what the function asks for and nothing else.
+
+A test makes the same object with other settings and clients.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from huma_fortnox.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from huma_fortnox.adapters.activity import DynamoActivity
+    from huma_fortnox.adapters.connections import DynamoConnections
+    from huma_fortnox.adapters.consent import FortnoxApp
+    from huma_fortnox.adapters.events import ChangesLane
+    from huma_fortnox.adapters.http import Deadline, HttpPolicy
+    from huma_fortnox.adapters.links import DynamoLinks
+    from huma_fortnox.adapters.secrets import OrganizationSecrets
+    from huma_fortnox.adapters.sessions import DynamoSessions
+    from huma_fortnox.adapters.synchronizations import DynamoSynchronizations
+    from huma_fortnox.adapters.systems import RealSystems
+    from huma_fortnox.adapters.table import Table
+    from huma_fortnox.adapters.vault import SecretsVault
+    from huma_fortnox.adapters.workflow import StepFunctionsWorkflow
+    from huma_fortnox.domain.outcome import Reason
+    from huma_fortnox.services.changes import ChangeIntake, ChangeRouter
+    from huma_fortnox.services.connect import Connect
+    from huma_fortnox.services.consent_watch import ConsentWatch
+    from huma_fortnox.services.planning import Planning
+    from huma_fortnox.services.push import Push
+    from huma_fortnox.services.report import Report
+    from huma_fortnox.services.sessions import Sessions
+    from huma_fortnox.services.synchronizations import Synchronizations
+    from huma_fortnox.services.synchronize import Synchronize
+    from huma_fortnox.web.use_cases import UseCases
+
+# Imports stand inside the properties: a function pays at cold start only for what it uses.
+
+
+def _boto3_client(service: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        config=Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "max_attempts": 4}),
+    )
+
+
+class Application:
+    """Everything a function may need, made on first use and kept for the process.
+
+    ``clients`` makes AWS clients by service name; ``clock`` gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        clients: Callable[[str], Any] = _boto3_client,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings or Settings.from_env()
+        self._clients = clients
+        self._clock = clock
+
+    # -- the use cases
+
+    @cached_property
+    def web(self) -> UseCases:
+        """What the pages and the API use."""
+        from huma_fortnox.web.use_cases import UseCases
+
+        return UseCases(
+            sessions=self.sessions,
+            connect=self.connect,
+            synchronizations=self.synchronizations,
+            activity=self.activity_store,
+        )
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Who is asking."""
+        from huma_fortnox.adapters.launch import HumaTokens
+        from huma_fortnox.services.sessions import Sessions
+
+        tokens = HumaTokens(self.settings.huma_jwks_url, self.settings.huma_issuer, self.http)
+        return Sessions(self.session_store, tokens, self._clock)
+
+    @cached_property
+    def connect(self) -> Connect:
+        """Connecting and disconnecting."""
+        from huma_fortnox.adapters.consent import FortnoxLogin
+        from huma_fortnox.pages.terms import TERMS_VERSION
+        from huma_fortnox.services.connect import Connect
+
+        return Connect(
+            connections=self.connection_store,
+            sessions=self.session_store,
+            synchronizations=self.synchronization_store,
+            links=self.link_store,
+            activity=self.activity_store,
+            vault=self.vault,
+            consent=FortnoxLogin(
+                self.fortnox_app,
+                self.secrets,
+                api_url=self.settings.fortnox_api_url,
+                redirect_uri=f"{self.settings.public_url}/oauth/fortnox/callback",
+                http=self.http,
+            ),
+            systems=self.systems,
+            terms_version=TERMS_VERSION,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def synchronizations(self) -> Synchronizations:
+        """Runs as the administrator sees them."""
+        from huma_fortnox.services.synchronizations import Synchronizations
+
+        return Synchronizations(
+            store=self.synchronization_store,
+            connections=self.connection_store,
+            planning=self.planning,
+            workflow=self.workflow,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def synchronize(self) -> Synchronize:
+        """The steps of a run."""
+        from huma_fortnox.services.applying import Applying
+        from huma_fortnox.services.synchronize import Synchronize
+
+        return Synchronize(
+            store=self.synchronization_store,
+            connections=self.connection_store,
+            activity=self.activity_store,
+            planning=self.planning,
+            applying=Applying(
+                store=self.synchronization_store,
+                links=self.link_store,
+                connections=self.connection_store,
+                vault=self.vault,
+                systems=self.systems,
+            ),
+            systems=self.systems,
+            workflow=self.workflow,
+            consent_watch=self.consent_watch,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def push(self) -> Push:
+        """Real time, Huma to Fortnox."""
+        from huma_fortnox.services.push import Push
+
+        return Push(
+            connections=self.connection_store,
+            links=self.link_store,
+            activity=self.activity_store,
+            vault=self.vault,
+            systems=self.systems,
+            consent_watch=self.consent_watch,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def intake(self) -> ChangeIntake:
+        """Huma's webhooks."""
+        from huma_fortnox.adapters.events import HumaEventBus
+        from huma_fortnox.services.changes import ChangeIntake
+
+        return ChangeIntake(self.vault, HumaEventBus(self._clients("events"), self.settings.bus), self._clock)
+
+    @cached_property
+    def router(self) -> ChangeRouter:
+        """From the bus into the lanes."""
+        from huma_fortnox.services.changes import ChangeRouter
+
+        return ChangeRouter(self.connection_store, self.lane)
+
+    @cached_property
+    def report(self) -> Report | None:
+        """The e-mails; ``None`` in a function that may not send any."""
+        if not self.settings.sender:
+            return None
+        from huma_fortnox.adapters.mail import SesMailer
+        from huma_fortnox.pages.letters import PageLetters
+        from huma_fortnox.services.report import Report
+
+        return Report(
+            store=self.synchronization_store,
+            connections=self.connection_store,
+            letters=PageLetters(self.settings.public_url),
+            mailer=SesMailer(self._clients("sesv2"), self.settings.sender),
+        )
+
+    @cached_property
+    def consent_watch(self) -> ConsentWatch:
+        """What happens when Fortnox no longer lets us in."""
+        from huma_fortnox.services.consent_watch import ConsentWatch
+
+        return ConsentWatch(
+            connections=self.connection_store,
+            activity=self.activity_store,
+            report=self.report,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def planning(self) -> Planning:
+        """Plans of runs."""
+        from huma_fortnox.services.planning import Planning
+
+        return Planning(
+            store=self.synchronization_store,
+            links=self.link_store,
+            connections=self.connection_store,
+            vault=self.vault,
+        )
+
+    # -- the adapters
+
+    @cached_property
+    def deadline(self) -> Deadline:
+        """Until when this invocation may wait; a handler starts it."""
+        from huma_fortnox.adapters.http import Deadline
+
+        return Deadline()
+
+    @cached_property
+    def http(self) -> HttpPolicy:
+        """The one connection policy."""
+        from huma_fortnox.adapters.http import HttpPolicy
+
+        return HttpPolicy(deadline=self.deadline)
+
+    @cached_property
+    def table(self) -> Table:
+        """The state table."""
+        from huma_fortnox.adapters.table import Table
+
+        return Table(self._clients("dynamodb"), self.settings.table, clock=self._clock)
+
+    @cached_property
+    def secrets(self) -> OrganizationSecrets:
+        """The organizations' secrets."""
+        from huma_fortnox.adapters.secrets import OrganizationSecrets
+
+        return OrganizationSecrets(self._clients("secretsmanager"), self.settings.secret_prefix)
+
+    @cached_property
+    def vault(self) -> SecretsVault:
+        """The organizations' secrets as the use cases see them."""
+        from huma_fortnox.adapters.vault import SecretsVault
+
+        return SecretsVault(self.secrets, clock=self._clock)
+
+    @cached_property
+    def fortnox_app(self) -> FortnoxApp:
+        """Our app at Fortnox."""
+        from huma_fortnox.adapters.consent import FortnoxApp
+
+        return FortnoxApp(
+            self._clients("secretsmanager"),
+            self.settings.fortnox_app_secret,
+            self.settings.fortnox_auth_url,
+            self.http,
+        )
+
+    @cached_property
+    def systems(self) -> RealSystems:
+        """Huma and Fortnox."""
+        from huma_fortnox.adapters.systems import RealSystems
+
+        def lost(organization_id: str, reason: Reason) -> None:
+            self.consent_watch.lost(organization_id, reason)
+
+        return RealSystems(
+            huma_api_url=self.settings.huma_api_url,
+            fortnox_api_url=self.settings.fortnox_api_url,
+            vault=self.vault,
+            secrets=self.secrets,
+            table=self.table,
+            app=self.fortnox_app,
+            http=self.http,
+            on_consent_lost=lost,
+        )
+
+    @cached_property
+    def workflow(self) -> StepFunctionsWorkflow:
+        """The state machine."""
+        from huma_fortnox.adapters.workflow import StepFunctionsWorkflow
+
+        return StepFunctionsWorkflow(self._clients("stepfunctions"), self.settings.state_machine)
+
+    @cached_property
+    def lane(self) -> ChangesLane:
+        """The lanes of changes."""
+        from huma_fortnox.adapters.events import ChangesLane
+
+        return ChangesLane(self._clients("sqs"), self.settings.lane_url)
+
+    @cached_property
+    def connection_store(self) -> DynamoConnections:
+        """Connections."""
+        from huma_fortnox.adapters.connections import DynamoConnections
+
+        return DynamoConnections(self.table)
+
+    @cached_property
+    def session_store(self) -> DynamoSessions:
+        """Sessions."""
+        from huma_fortnox.adapters.sessions import DynamoSessions
+
+        return DynamoSessions(self.table)
+
+    @cached_property
+    def synchronization_store(self) -> DynamoSynchronizations:
+        """Runs."""
+        from huma_fortnox.adapters.synchronizations import DynamoSynchronizations
+
+        return DynamoSynchronizations(self.table)
+
+    @cached_property
+    def link_store(self) -> DynamoLinks:
+        """Links."""
+        from huma_fortnox.adapters.links import DynamoLinks
+
+        return DynamoLinks(self.table)
+
+    @cached_property
+    def activity_store(self) -> DynamoActivity:
+        """The log."""
+        from huma_fortnox.adapters.activity import DynamoActivity
+
+        return DynamoActivity(self.table)

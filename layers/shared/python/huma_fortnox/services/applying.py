@@ -1,0 +1,389 @@
+"""Carrying out decisions: a batch reads both sides again, writes what still holds, and records every outcome.
+
+A value that differs from what the administrator saw is never overwritten. Before the first write for a person an
+intent is recorded and afterwards the outcome; a batch that is repeated passes over everybody with an outcome and, for
+somebody with an intent alone, finds out by looking what had been written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from huma_fortnox.domain.creation import new_employee, new_user
+from huma_fortnox.domain.decisions import Decisions, Direction
+from huma_fortnox.domain.digest import keyed_digest
+from huma_fortnox.domain.errors import Defect, Refused
+from huma_fortnox.domain.fields import FIELDS, read_employee, read_user
+from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
+from huma_fortnox.domain.people import Link, Side
+from huma_fortnox.domain.plan import confirm, plan, verify, writes
+from huma_fortnox.domain.plan_json import person_from_json
+from huma_fortnox.services.model import PersonOutcome
+from huma_fortnox.services.writing import write_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from huma_fortnox.domain.digest import Digest
+    from huma_fortnox.domain.people import Employee, User
+    from huma_fortnox.domain.plan_types import PlannedPerson, Writes
+    from huma_fortnox.services.model import OrganizationSettings
+    from huma_fortnox.services.ports import (
+        ConnectionStore,
+        Fortnox,
+        Huma,
+        LinkStore,
+        Record,
+        SynchronizationStore,
+        Systems,
+        Vault,
+    )
+    from huma_fortnox.services.writing import Doubts
+
+PERSON = "person"
+"""Stands for the person as a whole where an outcome is not about one field."""
+
+
+class Applying:
+    """Carries out the batches of runs."""
+
+    def __init__(
+        self,
+        *,
+        store: SynchronizationStore,
+        links: LinkStore,
+        connections: ConnectionStore,
+        vault: Vault,
+        systems: Systems,
+    ) -> None:
+        self._store = store
+        self._links = links
+        self._connections = connections
+        self._vault = vault
+        self._systems = systems
+
+    def apply(self, organization_id: str, run_id: str, batch: Mapping[str, Any]) -> None:
+        """Carry out one batch; raises ``TransientError`` to be called again, and what stops the whole run."""
+        people = [person_from_json(data) for data in batch["people"]]
+        notes = self._store.intents(organization_id, run_id, (person.key for person in people))
+        todo = [person for person in people if "outcomes" not in notes.get(person.key, {})]
+        if not todo:
+            return
+        work = _Batch(
+            organization_id=organization_id,
+            run_id=run_id,
+            store=self._store,
+            links=self._links,
+            huma=self._systems.huma(organization_id),
+            fortnox=self._systems.fortnox(organization_id),
+            settings=self._connections.load(organization_id).settings,
+            decisions=self._store.decisions(organization_id, run_id),
+            digest=keyed_digest(self._vault.base_key(organization_id)),
+            intents={key: note.get("intent") or {} for key, note in notes.items()},
+        )
+        match batch["kind"]:
+            case "pairs":
+                work.pairs(todo, batch["page"])
+            case "create_in_fortnox":
+                work.create_in_fortnox(todo)
+            case "create_in_huma":
+                work.create_in_huma(todo)
+            case kind:
+                raise Defect("batch-kind-unknown", {"kind": str(kind)})
+
+
+class _Batch:
+    """One batch with everything it needs at hand."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: str,
+        run_id: str,
+        store: SynchronizationStore,
+        links: LinkStore,
+        huma: Huma,
+        fortnox: Fortnox,
+        settings: OrganizationSettings,
+        decisions: Decisions,
+        digest: Digest,
+        intents: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        self._organization_id = organization_id
+        self._run_id = run_id
+        self._store = store
+        self._links = links
+        self._huma = huma
+        self._fortnox = fortnox
+        self._settings = settings
+        self._decisions = decisions
+        self._digest = digest
+        self._intents = intents
+
+    # -- pairs
+
+    def pairs(self, people: Sequence[PlannedPerson], page: int) -> None:
+        """Settle pairs whose employees stood on this page of Fortnox."""
+        records = {record["id"]: record for record in self._huma.details([p.user.id for p in people if p.user])}
+        employees = self._employees_again({p.employee.id for p in people if p.employee}, page)
+        links = {p.user.id: link for p in people if p.user and (link := self._link(p.user.id))}
+        fresh = plan(
+            [read_user(record) for record in records.values()],
+            employees.values(),
+            links=links.values(),
+            decisions=self._decisions,
+            digest=self._digest,
+            settings=self._settings.fields,
+        )
+        found = {person.key: person for person in fresh.people}
+        for previewed in people:
+            if previewed.user is None or previewed.employee is None:
+                continue
+            now = found.get(previewed.key, replace(previewed, user=None, employee=None, changes=()))
+            self._settle(confirm(previewed, now), records.get(previewed.user.id), links.get(previewed.user.id))
+
+    def _employees_again(self, wanted: set[str], page: int) -> dict[str, Employee]:
+        """Read the page again; an employee that moved to another page since is asked for alone."""
+        found = {
+            employee.id: employee
+            for record in self._fortnox.employees(page).employees
+            if (employee := read_employee(record, self._settings.fields)).id in wanted
+        }
+        for employee_id in wanted - found.keys():
+            record = self._fortnox.employee(employee_id)
+            if record is not None:
+                found[employee_id] = read_employee(record, self._settings.fields)
+        return found
+
+    def _settle(self, person: PlannedPerson, record: Record | None, link: Link | None) -> None:
+        if person.user is None or person.employee is None or record is None:
+            reasons = person.reasons or (Reason("changed-since-preview"),)
+            skipped = [FieldOutcome(PERSON, Outcome.SKIPPED, reason=reason) for reason in reasons]
+            self._record(person, skipped, None)
+            return
+        planned = self._writes(person, link)
+        outcomes = list(planned.outcomes)
+        if planned.fields:
+            self._store.note_intent(self._organization_id, self._run_id, person.key, planned.fields)
+            outcomes += self._write_to_fortnox(person, link, planned)
+            outcomes += self._write_to_huma(person, link, planned, record)
+        outcomes = self._found_out_by_looking(person, planned, outcomes)
+        failed = {outcome.field for outcome in outcomes if outcome.outcome is Outcome.FAILED}
+        waiting = {outcome.field for outcome in outcomes if outcome.outcome is Outcome.HELD}
+        bases = {
+            field: base
+            for field, base in planned.bases.items()
+            if field not in failed and not (field in waiting and field in planned.fields)
+        }
+        self._record(person, outcomes, Link(person.user.id, person.employee.id, bases=bases, layout=planned.layout))
+
+    def _writes(self, person: PlannedPerson, link: Link | None, fields: Iterable[str] | None = None) -> Writes:
+        wanted = set(FIELDS) if fields is None else set(fields)
+        changes = tuple(change for change in person.changes if change.field in wanted)
+        return writes(replace(person, changes=changes), link=link, digest=self._digest, settings=self._settings.fields)
+
+    def _write_to_fortnox(self, person: PlannedPerson, link: Link | None, planned: Writes) -> list[FieldOutcome]:
+        employee_id = person.employee.id if person.employee else ""
+
+        def doubts(sent: Mapping[str, Any], stored: Record, fields: Sequence[str]) -> Doubts:
+            lost = verify(sent, stored, fields, self._settings.fields)
+            return {field: (Outcome.FAILED, reason) for field, reason in lost.items()}
+
+        return write_fields(
+            [field for field, side in planned.fields.items() if side == Side.FORTNOX],
+            Side.FORTNOX.value,
+            values_of=lambda fields: self._writes(person, link, fields).fortnox,
+            write=lambda values: self._fortnox.update_employee(employee_id, values),
+            doubts=doubts,
+        )
+
+    def _write_to_huma(
+        self, person: PlannedPerson, link: Link | None, planned: Writes, record: Record
+    ) -> list[FieldOutcome]:
+        user_id = person.user.id if person.user else ""
+        position = record.get("position") or {}
+        to_huma = [field for field, side in planned.fields.items() if side == Side.HUMA]
+
+        def still_different(_sent: Mapping[str, Any], stored: Record, fields: Sequence[str]) -> Doubts:
+            user = read_user({**stored, "position": record.get("position")})
+            return self._doubts_about_huma(user, person.employee, fields)
+
+        outcomes = write_fields(
+            [field for field in to_huma if not FIELDS[field].on_position],
+            Side.HUMA.value,
+            values_of=lambda fields: self._writes(person, link, fields).huma,
+            write=lambda values: self._huma.update_user(user_id, values),
+            doubts=still_different,
+        )
+        outcomes += write_fields(
+            [field for field in to_huma if FIELDS[field].on_position],
+            Side.HUMA.value,
+            values_of=lambda fields: self._writes(person, link, fields).position,
+            write=lambda values: self._huma.update_position(user_id, position.get("id"), values),
+            doubts=lambda _sent, _stored, _fields: {},
+        )
+        return outcomes
+
+    def _doubts_about_huma(self, user: User, employee: Employee | None, fields: Sequence[str]) -> Doubts:
+        """Compare what Huma stored with Fortnox's value: it waits for the person, or was silently ignored."""
+        if employee is None:
+            return {}
+        compared = plan(
+            [user],
+            [employee],
+            links=[Link(user.id, employee.id)],
+            digest=self._digest,
+            settings=self._settings.fields,
+        ).people[0]
+        doubts: dict[str, tuple[Outcome, Reason]] = {}
+        for field in {change.field for change in compared.changes} & set(fields):
+            requested = FIELDS[field].requested
+            if requested is not None and requested(user) is not None:
+                doubts[field] = (Outcome.HELD, Reason("waiting-for-confirmation"))
+            else:
+                doubts[field] = (Outcome.FAILED, Reason("ignored-by-huma"))
+        return doubts
+
+    def _found_out_by_looking(
+        self, person: PlannedPerson, planned: Writes, outcomes: list[FieldOutcome]
+    ) -> list[FieldOutcome]:
+        """Call a field done that a crashed attempt had meant to write and that both sides now agree on."""
+        open_fields = {change.field for change in person.changes}
+        meant = {
+            field: side
+            for field, side in self._intents.get(person.key, {}).items()
+            if field not in open_fields and field not in planned.fields
+        }
+        return [outcome for outcome in outcomes if outcome.field not in meant] + [
+            FieldOutcome(field, Outcome.DONE, side) for field, side in meant.items()
+        ]
+
+    # -- creations
+
+    def create_in_fortnox(self, people: Sequence[PlannedPerson]) -> None:
+        """Create employees for users; their numbers go back to Huma as employment IDs."""
+        records = {record["id"]: record for record in self._huma.details([p.user.id for p in people if p.user])}
+        for person in people:
+            record = records.get(person.user.id) if person.user else None
+            if record is None:
+                self._record(person, [_not_created(Side.FORTNOX, Reason("user-gone"))], None)
+            else:
+                self._create_employee(person, read_user(record), record)
+
+    def _create_employee(self, person: PlannedPerson, user: User, record: Record) -> None:
+        employment = self._settings.employment
+        if employment is None:
+            reason = Reason("employment-settings-missing")
+            self._record(person, [_not_created(Side.FORTNOX, reason)], None)
+            return
+        properties, outcomes, held = new_employee(user, employment, self._settings.fields)
+        if held is not None:
+            self._record(person, [_not_created(Side.FORTNOX, held)], None)
+            return
+        there = self._fortnox.find_employee(properties["Email"], properties["FirstName"], properties["LastName"])
+        ours = person.key in self._intents
+        if there and not (ours and len(there) == 1):
+            self._record(person, [_not_created(Side.FORTNOX, Reason("appeared-in-fortnox"))], None)
+            return
+        if there:
+            stored = there[0]
+        else:
+            self._store.note_intent(self._organization_id, self._run_id, person.key, {PERSON: Side.FORTNOX.value})
+            try:
+                stored = self._fortnox.create_employee(properties)
+            except Refused as error:
+                self._record(person, [_not_created(Side.FORTNOX, error.reason)], None)
+                return
+        employee = read_employee(stored, self._settings.fields)
+        created = [FieldOutcome(PERSON, Outcome.DONE, Side.FORTNOX.value), *outcomes]
+        self._agree(person, user, employee, record, created)
+
+    def create_in_huma(self, people: Sequence[PlannedPerson]) -> None:
+        """Create users for employees."""
+        for person in people:
+            if person.employee is None:
+                continue
+            stored = self._fortnox.employee(person.employee.id)
+            if stored is None:
+                self._record(person, [_not_created(Side.HUMA, Reason("employee-gone"))], None)
+            else:
+                self._create_user(person, read_employee(stored, self._settings.fields))
+
+    def _create_user(self, person: PlannedPerson, employee: Employee) -> None:
+        start, held = new_user(employee, self._settings.fields)
+        if held is not None:
+            self._record(person, [_not_created(Side.HUMA, held)], None)
+            return
+        record = self._huma.find_user(start.email)
+        if record is not None and person.key not in self._intents:
+            self._record(person, [_not_created(Side.HUMA, Reason("appeared-in-huma"))], None)
+            return
+        if record is None:
+            self._store.note_intent(self._organization_id, self._run_id, person.key, {PERSON: Side.HUMA.value})
+            try:
+                user_id = self._huma.create_user(start.given_name, start.family_name, start.email, invite=False)
+            except Refused as error:
+                self._record(person, [_not_created(Side.HUMA, error.reason)], None)
+                return
+            record = self._huma.user(user_id)
+        if record is None:
+            raise Defect("created-user-missing")
+        created = [FieldOutcome(PERSON, Outcome.DONE, Side.HUMA.value), *start.outcomes]
+        self._agree(person, read_user(record), employee, record, created)
+
+    def _agree(
+        self,
+        person: PlannedPerson,
+        user: User,
+        employee: Employee,
+        record: Record,
+        outcomes: Sequence[FieldOutcome],
+    ) -> None:
+        """Fill in on the new person's side what its creation could not carry, and link the two.
+
+        What Fortnox numbered goes to Huma; a new user gets everything the employee has. Values that the creation
+        reported as unusable keep that outcome.
+        """
+        link = Link(user.id, employee.id)
+        fresh = plan(
+            [user],
+            [employee],
+            links=[link],
+            decisions=Decisions(everything=Direction.USE_FORTNOX),
+            digest=self._digest,
+            settings=self._settings.fields,
+        ).people[0]
+        planned = self._writes(fresh, link)
+        written = self._write_to_huma(fresh, link, planned, record)
+        settled = {outcome.field for outcome in (*outcomes, *written)}
+        rest = [
+            outcome
+            for outcome in planned.outcomes
+            if outcome.field not in settled and outcome.outcome is not Outcome.UNCHANGED
+        ]
+        failed = {outcome.field for outcome in written if outcome.outcome is not Outcome.DONE}
+        bases = {field: base for field, base in planned.bases.items() if field not in failed}
+        self._record(
+            person,
+            [*outcomes, *written, *rest],
+            Link(user.id, employee.id, bases=bases, layout=planned.layout),
+        )
+
+    # -- both
+
+    def _link(self, user_id: str) -> Link | None:
+        return self._links.link(self._organization_id, user_id)
+
+    def _record(self, person: PlannedPerson, outcomes: Sequence[FieldOutcome], link: Link | None) -> None:
+        self._store.save_outcome(
+            self._organization_id,
+            self._run_id,
+            PersonOutcome(person.key, person.name, tuple(outcomes)),
+            link,
+        )
+        self._store.count(self._organization_id, self._run_id, {"applied": 1})
+
+
+def _not_created(side: Side, reason: Reason) -> FieldOutcome:
+    return FieldOutcome(PERSON, Outcome.HELD, side.value, reason)

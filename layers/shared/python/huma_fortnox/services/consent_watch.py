@@ -1,0 +1,48 @@
+"""What happens when Fortnox no longer lets us in: the connection waits for a person, who is told once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from huma_fortnox.services.model import Activity, Cause, ConnectionState
+
+if TYPE_CHECKING:
+    from huma_fortnox.domain.outcome import Reason
+    from huma_fortnox.services.ports import ActivityStore, Clock, ConnectionStore
+    from huma_fortnox.services.report import Report
+
+
+class ConsentWatch:
+    """Moves a connection to ``needs_reauthorization``, once however many workers find out."""
+
+    def __init__(
+        self, *, connections: ConnectionStore, activity: ActivityStore, report: Report | None, clock: Clock
+    ) -> None:
+        self._connections = connections
+        self._activity = activity
+        self._report = report
+        self._clock = clock
+
+    def lost(self, organization_id: str, reason: Reason) -> bool:
+        """Note that the consent or licence is gone; return whether this was the first to notice.
+
+        A worker without the right to send mail has no report: the run's own e-mail says it then.
+        """
+        first = self._connections.change(
+            organization_id,
+            {"state": ConnectionState.NEEDS_REAUTHORIZATION, "reason": reason},
+            only_from=(ConnectionState.ACTIVE, ConnectionState.AWAITING_FIRST_SYNC),
+        )
+        if first:
+            self._activity.append(
+                organization_id,
+                Activity(
+                    at=int(self._clock() * 1000),
+                    kind="consent-lost",
+                    cause=Cause.EVENT,
+                    reason=reason,
+                ),
+            )
+            if self._report is not None:
+                self._report.consent_needed(organization_id)
+        return first

@@ -1,0 +1,100 @@
+"""What is told by e-mail, once each: the result of a run, and that a consent is needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from huma_fortnox.domain.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from huma_fortnox.services.model import Connection, PersonOutcome, Synchronization
+    from huma_fortnox.services.ports import ConnectionStore, Mailer, SynchronizationStore
+
+
+class Letter(Protocol):
+    """A message ready to be sent."""
+
+    @property
+    def subject(self) -> str:
+        """The subject line."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The plain text."""
+        ...
+
+    @property
+    def html(self) -> str:
+        """The HTML."""
+        ...
+
+
+class Letters(Protocol):
+    """Writes messages in the reader's language."""
+
+    def result(self, run: Synchronization, connection: Connection, people: Iterator[PersonOutcome]) -> Letter:
+        """Return the message about a run that ended, in whatever way."""
+        ...
+
+    def consent_needed(self, connection: Connection) -> Letter:
+        """Return the message that an administrator must connect again."""
+        ...
+
+
+class Report:
+    """Sends the messages."""
+
+    def __init__(
+        self,
+        *,
+        store: SynchronizationStore,
+        connections: ConnectionStore,
+        letters: Letters,
+        mailer: Mailer,
+    ) -> None:
+        self._store = store
+        self._connections = connections
+        self._letters = letters
+        self._mailer = mailer
+
+    def result(self, organization_id: str, run_id: str) -> bool:
+        """Send the result of a run to whoever started it; return whether a message was sent.
+
+        Sending comes before noting that it was sent: a crash between the two repeats a message, which is better
+        than losing it.
+        """
+        run = self._store.load(organization_id, run_id)
+        if run is None or self._store.chunk(organization_id, run_id, "mailed", 0):
+            return False
+        letter = self._letters.result(
+            run, self._connections.load(organization_id), self._people(organization_id, run_id)
+        )
+        try:
+            self._mailer.send(run.started_by.email, letter.subject, letter.text, letter.html)
+        except Refused:
+            # The address will not be better next time; the result stands on the page.
+            return False
+        self._store.save_chunk(organization_id, run_id, "mailed", 0, True)
+        return True
+
+    def consent_needed(self, organization_id: str) -> None:
+        """Tell who connected the company that an administrator must act."""
+        connection = self._connections.load(organization_id)
+        if connection.notify is None:
+            return
+        letter = self._letters.consent_needed(connection)
+        try:
+            self._mailer.send(connection.notify.email, letter.subject, letter.text, letter.html)
+        except Refused:
+            return
+
+    def _people(self, organization_id: str, run_id: str) -> Iterator[PersonOutcome]:
+        after = ""
+        while True:
+            people, after = self._store.outcomes(organization_id, run_id, after=after, limit=500)
+            yield from people
+            if not after:
+                return
