@@ -109,7 +109,8 @@ class Unconfirmed:
     """What Huma's document leaves open, to be settled with a real organization.
 
     ``clear_with`` is what removes a text or a date: ``null`` or ``empty`` (an empty text).
-    ``national_account`` and ``international_account`` are the words in ``bankAccount.type``.
+    ``national_account`` and ``international_account`` are the words in ``bankAccount.type``, until the organization's
+    own accounts have shown which they are.
     """
 
     clear_with: str = "null"
@@ -143,6 +144,10 @@ class HumaClient:
         self._new_position = new_position or NewPosition()
         self._unconfirmed = unconfirmed or Unconfirmed()
         self._tokens = _Tokens(self._url, client_id, client_secret, http)
+        self._account_words = {
+            "number": self._unconfirmed.national_account,
+            "iban": self._unconfirmed.international_account,
+        }
         self._title_id: str | None = None
         self._reported: set[str] = set()
 
@@ -186,7 +191,7 @@ class HumaClient:
                 details = self._record(call)
             except Missing:
                 return None
-            self._report_shapes(details)
+            self._learn(details)
             try:
                 position = self._position(user_id, details)
             except Missing:
@@ -408,8 +413,9 @@ class HumaClient:
         if name == "homeAddress" and value is not None:
             return {key: value.get(key) or "" for key in ADDRESS_KEYS}
         if name == "bankAccount" and value is not None:
-            kind = self._unconfirmed.international_account if "iban" in value else self._unconfirmed.national_account
-            return {"type": kind, **{key: each for key, each in value.items() if each is not None}}
+            kind = "iban" if value.get("iban") else "number"
+            given = {key: each for key, each in value.items() if each is not None}
+            return {"type": self._account_words[kind], **given}
         if name in {"homeAddress", "bankAccount"}:
             return None
         return value if value else self._blank()
@@ -417,13 +423,21 @@ class HumaClient:
     def _blank(self) -> str | None:
         return "" if self._unconfirmed.clear_with == "empty" else None
 
-    def _report_shapes(self, details: Record) -> None:
-        """Log, once a field and process, that a field is not the wrapper it used to be."""
+    def _learn(self, details: Record) -> None:
+        """Look at a profile for what is not documented: the words for accounts, and fields in another shape.
+
+        A field that is not the wrapper it used to be is logged, once a field and process, and passed on.
+        """
         for name in WRAPPED:
             value = details.get(name)
             if value is not None and not isinstance(value, dict) and name not in self._reported:
                 self._reported.add(name)
                 logger.warning("unknown shape in Huma: field=%s type=%s", name, type(value).__name__)
+        field_of_account = details.get("bankAccount")
+        account = field_of_account.get("value") if isinstance(field_of_account, dict) else None
+        if isinstance(account, dict) and isinstance(account.get("type"), str):
+            for kind in self._account_words.keys() & account.keys():
+                self._account_words[kind] = account["type"]
 
 
 # -- the key's token -------------------------------------------------------------------------------
