@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -33,6 +33,9 @@ from huma_fortnox.domain.errors import (
 
 from local.simulation import SimulatorProcess
 
+if TYPE_CHECKING:
+    from huma_fortnox.services.ports import Fortnox
+
 TENANT = "1234567"
 SECRET = "hemlig-canary"
 NEW = {
@@ -43,6 +46,8 @@ NEW = {
     "EmploymentForm": "TV",
     "SalaryForm": "MAN",
 }
+# The type checker holds the client to the port here.
+PORT: type[Fortnox] = FortnoxClient
 # Waits short enough for a test; what they are in production is the unit tests' business.
 QUICK = Limits(first_wait=0.01, longest_wait=0.5, limited_wait=0.05, breaker_threshold=50)
 

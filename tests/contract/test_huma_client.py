@@ -8,7 +8,7 @@ import time
 import traceback
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from huma_fortnox.adapters.http import HttpPolicy, Limits
@@ -26,10 +26,16 @@ from huma_fortnox.domain.errors import (
 
 from local.simulator_process import SimulatorProcess
 
+if TYPE_CHECKING:
+    from huma_fortnox.services.ports import Huma
+
 ORGANIZATION = "11111111-1111-4111-8111-1111111111a1"
 KEY = ("22222222-2222-4222-8222-2222222222a1", "33333333-3333-4333-8333-3333333333a1")
 NARROW_KEY = ("22222222-2222-4222-8222-2222222222a2", "33333333-3333-4333-8333-3333333333a2")
 SECRET = "hemlig-canary"
+# The type checker holds the client to the port here.
+PORT: type[Huma] = HumaClient
+# Waits short enough for a test; what they are in production is the unit tests' business.
 QUICK = Limits(first_wait=0.01, longest_wait=0.5, limited_wait=0.05, breaker_threshold=50)
 NOBODY = "55555555-5555-4555-8555-ffffffffffff"
 

@@ -34,7 +34,7 @@ from huma_fortnox.domain.errors import (
     Refused,
     TransientError,
 )
-from huma_fortnox.services.ports import HumaOrganization, Record, UserPage
+from huma_fortnox.services.ports import USERS_A_PAGE, HumaOrganization, Record, UserPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SYSTEM = "huma"
-PAGE_SIZE = 50
 TOKEN_MARGIN = 60.0
 """A token with less than this many seconds left is not used any more."""
 
@@ -248,7 +247,7 @@ class HumaClient:
                 if _is_person(row) and isinstance(found, str) and found.strip().casefold() == wanted:
                     return self.user(row["id"])
             page += 1
-            if not rows or page * PAGE_SIZE >= total:
+            if not rows or page * USERS_A_PAGE >= total:
                 return None
 
     def create_user(self, given_name: str, family_name: str, email: str, *, invite: bool) -> str:
@@ -318,7 +317,7 @@ class HumaClient:
             )
             rows += found
             page += 1
-            if not found or page * PAGE_SIZE >= total:
+            if not found or page * USERS_A_PAGE >= total:
                 return rows
 
     def _create_position(self, user_id: str, first_day: str, dates: Mapping[str, str | None]) -> Record:
@@ -383,8 +382,8 @@ class HumaClient:
         one_person: bool = False,
     ) -> tuple[list[dict[str, Any]], int]:
         """Return the rows of one page and the number of rows in all (estimated upwards where Huma does not say)."""
-        offset = page * PAGE_SIZE
-        paging = {"limit": str(PAGE_SIZE), "offset": str(offset)}
+        offset = page * USERS_A_PAGE
+        paging = {"limit": str(USERS_A_PAGE), "offset": str(offset)}
         call = Call(operation, "GET", f"{self._url}{path}", params={**paging, **(params or {})}, one_person=one_person)
         document = self._http.send(call, self).document
         rows = document.get("items") if isinstance(document, dict) else None
@@ -392,7 +391,7 @@ class HumaClient:
             refuse_unreadable(SYSTEM, call)
         total = document.get("total")
         if not isinstance(total, int):
-            total = offset + len(rows) + (1 if len(rows) >= PAGE_SIZE else 0)
+            total = offset + len(rows) + (1 if len(rows) >= USERS_A_PAGE else 0)
         return rows, total
 
     def _concurrently(self, work: Callable[[T], U], items: Sequence[T]) -> list[U]:
