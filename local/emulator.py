@@ -3,7 +3,7 @@
 Runs inside the emulator's own virtual environment (`local/requirements.txt`), because the emulator
 pins botocore exactly:
 
-    .venv-emulator/bin/python -m local.emulator --state-dir .local/run/example
+    .venv-emulator/bin/python -m local.emulator --state-dir .local/by-hand --cache-dir .local/cache/layers
 
 Two ports are served: the *gateway* speaks the AWS APIs, and the *origin* is the deployed HTTP API
 as if behind a custom domain (`local.origin`). Once both accept connections one line of JSON names
@@ -60,6 +60,7 @@ def main() -> None:
     gaps.fill(logs=state_dir / "logs", cache=arguments.cache_dir.resolve())
     _end_with_standard_input()
     print(json.dumps({"gateway": gateway_port, "origin": origin_port}), flush=True)
+    os.dup2(2, 1)  # nobody reads on: whatever else is printed belongs to the log
     asyncio.run(_serve(gateway, origin))
     _end_process_group()
 

@@ -398,7 +398,7 @@ def test_alarms_and_schedules_are_deployed(everything: Stack) -> None:
 # --- Deploying ---------------------------------------------------------------------------------
 
 
-def test_an_update_replaces_the_routes_and_the_expiry_of_items() -> None:
+def test_an_update_replaces_the_code_the_routes_and_the_expiry_of_items() -> None:
     with Stack.launch() as stack:
         assert request(stack, "/kept").status_code == 503, "nothing is deployed yet"
         stack.deploy({}, template=TEMPLATES / "one_function" / "before.yaml")
@@ -407,14 +407,14 @@ def test_an_update_replaces_the_routes_and_the_expiry_of_items() -> None:
 
         stack.deploy({}, template=TEMPLATES / "one_function" / "after.yaml")
 
-        assert request(stack, "/kept").text == "GET /kept"
-        assert request(stack, "/added").text == "GET /added"
+        assert request(stack, "/kept").text == "now GET /kept"
+        assert request(stack, "/added").text == "now GET /added"
         assert request(stack, "/removed").status_code == 404
         expiry = stack.client("dynamodb").describe_time_to_live(TableName=stack.outputs["TableName"])
         assert expiry["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED"
 
         stack.deploy({}, template=TEMPLATES / "one_function" / "after.yaml")
-        assert request(stack, "/added").text == "GET /added"
+        assert request(stack, "/added").text == "now GET /added"
 
         origin = {"Origin": "https://app.example.com"}
         preflight = request(stack, "/added", "OPTIONS", headers=origin)
