@@ -21,6 +21,11 @@ class Side(StrEnum):
     HUMA = "huma"
     FORTNOX = "fortnox"
 
+    @property
+    def other(self) -> Side:
+        """The opposite side."""
+        return Side.FORTNOX if self is Side.HUMA else Side.HUMA
+
 
 @dataclass(frozen=True, slots=True)
 class User:
