@@ -11,7 +11,7 @@ from local.stack import StackError
 from local.world import World, WorldError
 
 COMPANY = Path(__file__).parent / "demo_company"
-PORTS = {"port": 8700, "huma_port": 8701, "fortnox_port": 8702}
+PORT, HUMA_PORT, FORTNOX_PORT = 8700, 8701, 8702
 
 
 def main() -> int:

@@ -96,7 +96,7 @@ class Application:
     def connect(self) -> Connect:
         """Connecting and disconnecting."""
         from huma_fortnox.adapters.consent import FortnoxLogin
-        from huma_fortnox.pages.terms import TERMS_VERSION
+        from huma_fortnox.pages import terms
         from huma_fortnox.services.connect import Connect
 
         return Connect(
@@ -114,7 +114,7 @@ class Application:
                 http=self.http,
             ),
             systems=self.systems,
-            terms_version=TERMS_VERSION,
+            terms_version=terms.VERSION,
             clock=self._clock,
         )
 

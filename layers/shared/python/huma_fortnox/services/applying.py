@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from huma_fortnox.domain.creation import new_employee, new_user
+from huma_fortnox.domain.creation import left_out, new_employee, new_user
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.digest import keyed_digest
 from huma_fortnox.domain.errors import Defect, Refused
@@ -264,86 +264,99 @@ class _Batch:
     def create_in_fortnox(self, people: Sequence[PlannedPerson]) -> None:
         """Create employees for users; their numbers go back to Huma as employment IDs."""
         records = {record["id"]: record for record in self._huma.details([p.user.id for p in people if p.user])}
-        for person in people:
-            record = records.get(person.user.id) if person.user else None
+        for previewed in people:
+            record = records.get(previewed.user.id) if previewed.user else None
             if record is None:
-                self._record(person, [_not_created(Side.FORTNOX, Reason("user-gone"))], None)
+                self._not_created(previewed, Side.FORTNOX, Reason("user-gone"))
             else:
-                self._create_employee(person, read_user(record), record)
+                self._create_employee(previewed, record)
 
-    def _create_employee(self, person: PlannedPerson, user: User, record: Record) -> None:
-        employment = self._settings.employment
-        if employment is None:
-            reason = Reason("employment-settings-missing")
-            self._record(person, [_not_created(Side.FORTNOX, reason)], None)
+    def _create_employee(self, previewed: PlannedPerson, record: Record) -> None:
+        user = read_user(record)
+        if self._settings.employment is None:
+            self._not_created(previewed, Side.FORTNOX, Reason("employment-settings-missing"))
             return
-        properties, outcomes, held = new_employee(user, employment, self._settings.fields)
-        if held is not None:
-            self._record(person, [_not_created(Side.FORTNOX, held)], None)
+        unwanted = self._left_out(previewed, [user], [])
+        new = new_employee(user, self._settings.employment, self._settings.fields, without=unwanted)
+        if new.held is not None:
+            self._not_created(previewed, Side.FORTNOX, new.held)
             return
-        there = self._fortnox.find_employee(properties["Email"], properties["FirstName"], properties["LastName"])
-        ours = person.key in self._intents
-        if there and not (ours and len(there) == 1):
-            self._record(person, [_not_created(Side.FORTNOX, Reason("appeared-in-fortnox"))], None)
+        email, given_name, family_name = (str(new.properties[name]) for name in ("Email", "FirstName", "LastName"))
+        there = self._fortnox.find_employee(email, given_name, family_name)
+        # One that is there although an attempt before this one got no answer is what that attempt created.
+        if there and not (len(there) == 1 and previewed.key in self._intents):
+            self._not_created(previewed, Side.FORTNOX, Reason("appeared-in-fortnox"))
             return
-        if there:
-            stored = there[0]
-        else:
-            self._store.note_intent(self._organization_id, self._run_id, person.key, {PERSON: Side.FORTNOX.value})
-            try:
-                stored = self._fortnox.create_employee(properties)
-            except Refused as error:
-                self._record(person, [_not_created(Side.FORTNOX, error.reason)], None)
-                return
+        try:
+            stored = there[0] if there else self._first_noted(previewed, Side.FORTNOX, new.properties)
+        except Refused as error:
+            self._not_created(previewed, Side.FORTNOX, error.reason)
+            return
         employee = read_employee(stored, self._settings.fields)
-        created = [FieldOutcome(PERSON, Outcome.DONE, Side.FORTNOX.value), *outcomes]
-        self._agree(person, user, employee, record, created)
+        created = [FieldOutcome(PERSON, Outcome.DONE, Side.FORTNOX.value), *new.outcomes]
+        self._agree(previewed, user, employee, record, created)
+
+    def _first_noted(self, person: PlannedPerson, side: Side, properties: Mapping[str, str | None]) -> Record:
+        self._store.note_intent(self._organization_id, self._run_id, person.key, {PERSON: side.value})
+        return self._fortnox.create_employee(properties)
 
     def create_in_huma(self, people: Sequence[PlannedPerson]) -> None:
         """Create users for employees."""
-        for person in people:
-            if person.employee is None:
-                continue
-            stored = self._fortnox.employee(person.employee.id)
+        for previewed in people:
+            stored = self._fortnox.employee(previewed.employee.id) if previewed.employee else None
             if stored is None:
-                self._record(person, [_not_created(Side.HUMA, Reason("employee-gone"))], None)
+                self._not_created(previewed, Side.HUMA, Reason("employee-gone"))
             else:
-                self._create_user(person, read_employee(stored, self._settings.fields))
+                self._create_user(previewed, read_employee(stored, self._settings.fields))
 
-    def _create_user(self, person: PlannedPerson, employee: Employee) -> None:
-        start, held = new_user(employee, self._settings.fields)
-        if held is not None:
-            self._record(person, [_not_created(Side.HUMA, held)], None)
+    def _create_user(self, previewed: PlannedPerson, employee: Employee) -> None:
+        unwanted = self._left_out(previewed, [], [employee])
+        new, held = new_user(employee, self._settings.fields, without=unwanted)
+        if new is None:
+            self._not_created(previewed, Side.HUMA, held or Reason("unexpected"))
             return
-        record = self._huma.find_user(start.email)
-        if record is not None and person.key not in self._intents:
-            self._record(person, [_not_created(Side.HUMA, Reason("appeared-in-huma"))], None)
+        record = self._huma.find_user(new.email)
+        if record is not None and previewed.key not in self._intents:
+            self._not_created(previewed, Side.HUMA, Reason("appeared-in-huma"))
             return
         if record is None:
-            self._store.note_intent(self._organization_id, self._run_id, person.key, {PERSON: Side.HUMA.value})
+            self._store.note_intent(self._organization_id, self._run_id, previewed.key, {PERSON: Side.HUMA.value})
             try:
-                user_id = self._huma.create_user(start.given_name, start.family_name, start.email, invite=False)
+                user_id = self._huma.create_user(new.given_name, new.family_name, new.email, invite=False)
             except Refused as error:
-                self._record(person, [_not_created(Side.HUMA, error.reason)], None)
+                self._not_created(previewed, Side.HUMA, error.reason)
                 return
             record = self._huma.user(user_id)
         if record is None:
             raise Defect("created-user-missing")
-        created = [FieldOutcome(PERSON, Outcome.DONE, Side.HUMA.value), *start.outcomes]
-        self._agree(person, read_user(record), employee, record, created)
+        created = [FieldOutcome(PERSON, Outcome.DONE, Side.HUMA.value), *new.outcomes]
+        self._agree(previewed, read_user(record), employee, record, created)
+
+    def _left_out(
+        self, previewed: PlannedPerson, users: Sequence[User], employees: Sequence[Employee]
+    ) -> dict[str, Reason]:
+        """Return the fields of a new person that must not be written: clashing, or changed since the preview."""
+        now = plan(
+            users,
+            employees,
+            decisions=self._decisions,
+            digest=self._digest,
+            settings=self._settings.fields,
+        ).people[0]
+        return {**left_out(previewed), **left_out(confirm(previewed, now))}
 
     def _agree(
         self,
-        person: PlannedPerson,
+        previewed: PlannedPerson,
         user: User,
         employee: Employee,
         record: Record,
-        outcomes: Sequence[FieldOutcome],
+        created: Sequence[FieldOutcome],
     ) -> None:
-        """Fill in on the new person's side what its creation could not carry, and link the two.
+        """Link somebody just created, and fill in in Huma what the creation could not carry.
 
-        What Fortnox numbered goes to Huma; a new user gets everything the employee has. Values that the creation
-        reported as unusable keep that outcome.
+        What Fortnox numbered goes to Huma; a new user gets everything the employee has. Fields that the creation
+        left out keep that outcome.
         """
         link = Link(user.id, employee.id)
         fresh = plan(
@@ -354,21 +367,20 @@ class _Batch:
             digest=self._digest,
             settings=self._settings.fields,
         ).people[0]
-        planned = self._writes(fresh, link)
+        settled = {outcome.field for outcome in created}
+        planned = self._writes(fresh, link, FIELDS.keys() - settled)
         written = self._write_to_huma(fresh, link, planned, record)
-        settled = {outcome.field for outcome in (*outcomes, *written)}
-        rest = [
-            outcome
-            for outcome in planned.outcomes
-            if outcome.field not in settled and outcome.outcome is not Outcome.UNCHANGED
-        ]
         failed = {outcome.field for outcome in written if outcome.outcome is not Outcome.DONE}
-        bases = {field: base for field, base in planned.bases.items() if field not in failed}
+        rest = [outcome for outcome in planned.outcomes if outcome.outcome is not Outcome.UNCHANGED]
+        bases = {field: base for field, base in planned.bases.items() if field not in failed | settled}
         self._record(
-            person,
-            [*outcomes, *written, *rest],
+            previewed,
+            [*created, *written, *rest],
             Link(user.id, employee.id, bases=bases, layout=planned.layout),
         )
+
+    def _not_created(self, person: PlannedPerson, side: Side, reason: Reason) -> None:
+        self._record(person, [FieldOutcome(PERSON, Outcome.HELD, side.value, reason)], None)
 
     # -- both
 
@@ -383,7 +395,3 @@ class _Batch:
             link,
         )
         self._store.count(self._organization_id, self._run_id, {"applied": 1})
-
-
-def _not_created(side: Side, reason: Reason) -> FieldOutcome:
-    return FieldOutcome(PERSON, Outcome.HELD, side.value, reason)
