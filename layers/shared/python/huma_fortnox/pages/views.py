@@ -1,0 +1,260 @@
+"""What the pages of a synchronization show, worked out from the plan and ready for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from huma_fortnox.domain.decisions import Direction
+from huma_fortnox.domain.outcome import Outcome
+from huma_fortnox.domain.people import Side
+from huma_fortnox.domain.plan_types import Situation
+from huma_fortnox.pages.values import marked, offered, person_name
+
+if TYPE_CHECKING:
+    from huma_fortnox.domain.decisions import Decisions
+    from huma_fortnox.domain.outcome import FieldOutcome, Reason
+    from huma_fortnox.domain.people import Employee, Raw, User
+    from huma_fortnox.domain.plan_types import Change, Pairing, PlannedPerson
+    from huma_fortnox.pages.texts import Explained, Texts
+    from huma_fortnox.services.model import Activity, PeoplePage
+
+Show = Callable[[str, "Raw", Side], str]
+Parts = tuple[str, str, str]
+
+FIRST_STEP = (Situation.DIFFERS, Situation.AMBIGUOUS, Situation.BLOCKED, Situation.IN_SYNC)
+"""The situations of step 1, in the order of their tabs; the others belong to step 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One radio button."""
+
+    value: str
+    label: str
+    checked: bool
+    suggested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row of step 1: one field of one person, both values split where they differ."""
+
+    field: str
+    label: str
+    huma: Parts
+    fortnox: Parts
+    changed: str
+    why: str
+    held: Explained | None
+    clears: str
+    exact: bool
+    was: str
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pair to confirm or deny, both sides described."""
+
+    user_id: str
+    employee_id: str
+    user: str
+    employee: str
+    evidence: str
+    was: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A person of the plan as a page shows them."""
+
+    key: str
+    name: str
+    employee_id: str
+    inactive: str
+    differences: tuple[Difference, ...]
+    candidates: tuple[Candidate, ...]
+    reasons: tuple[Explained, ...]
+    notes: tuple[Explained, ...]
+    may_create: bool
+    create: bool
+    create_held: Explained | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A piece of the picture of a plan: how many people are in a situation; ``start`` and ``width`` in percent."""
+
+    situation: str
+    label: str
+    count: int
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeView:
+    """One line of a result."""
+
+    field: str
+    outcome: str
+    label: str
+    target: str
+    explained: Explained | None
+
+
+def people(page: PeoplePage, show: Show, t: Texts) -> list[PersonView]:
+    """Return the people of a page."""
+    users = {each.user.id: each.user for each in page.people if each.user}
+    employees = {each.employee.id: each.employee for each in page.people if each.employee}
+    return [_person(each, page.decisions, users, employees, show, t) for each in page.people]
+
+
+def _person(
+    person: PlannedPerson,
+    decisions: Decisions,
+    users: Mapping[str, User],
+    employees: Mapping[str, Employee],
+    show: Show,
+    t: Texts,
+) -> PersonView:
+    inactive = ""
+    if person.user is not None and not person.user.active:
+        inactive = t("people.deactivated-in-huma")
+    elif person.employee is not None and not person.employee.active:
+        inactive = t("people.inactive-in-fortnox")
+    return PersonView(
+        key=person.key,
+        name=person_name(person),
+        employee_id=person.employee.id if person.employee else "",
+        inactive=inactive,
+        differences=tuple(
+            _difference(change, decisions.is_exact(person.key, change.field), show, t) for change in person.changes
+        ),
+        candidates=tuple(_candidate(pairing, decisions, users, employees, t) for pairing in person.pairings),
+        reasons=_explained(person.reasons, t),
+        notes=_explained(person.notes, t),
+        may_create=bool(person.creates) and person.create_held is None,
+        create=decisions.creations.get(person.key, False),
+        create_held=t.reason(person.create_held) if person.create_held else None,
+    )
+
+
+def _explained(reasons: Iterable[Reason], t: Texts) -> tuple[Explained, ...]:
+    return tuple(t.reason(each) for each in reasons)
+
+
+def _difference(change: Change, exact: bool, show: Show, t: Texts) -> Difference:
+    # A choice for a whole field never clears a value, so it must not look as if it had been made for this one:
+    # posted back, it would become a choice for this very field.
+    effective = change.chosen if exact or not change.clears else None
+    huma, fortnox = marked(show(change.field, change.huma, Side.HUMA), show(change.field, change.fortnox, Side.FORTNOX))
+    return Difference(
+        field=change.field,
+        label=t.field(change.field),
+        huma=huma,
+        fortnox=fortnox,
+        changed=t(f"changed.{change.changed.value}"),
+        why=t.reason(change.why).sentence,
+        held=t.reason(change.held) if change.held else None,
+        clears=_clearing(change, t),
+        exact=exact,
+        was=effective.value if effective else "",
+        options=tuple(
+            Option(
+                value=direction.value,
+                label=t(f"direction.{direction.value}"),
+                checked=direction is effective,
+                suggested=direction is change.suggested,
+            )
+            for direction in offered(change)
+        ),
+    )
+
+
+def _clearing(change: Change, t: Texts) -> str:
+    """Say whose value a choice would remove, where one side is empty, the other is not and may be emptied."""
+    possible = offered(change)
+    if not change.huma and change.fortnox and Direction.USE_HUMA in possible:
+        return t("step1.clears-fortnox")
+    if not change.fortnox and change.huma and Direction.USE_FORTNOX in possible:
+        return t("step1.clears-huma")
+    return ""
+
+
+def _candidate(
+    pairing: Pairing,
+    decisions: Decisions,
+    users: Mapping[str, User],
+    employees: Mapping[str, Employee],
+    t: Texts,
+) -> Candidate:
+    user, employee = users.get(pairing.user_id), employees.get(pairing.employee_id)
+    same = decisions.pairs.get((pairing.user_id, pairing.employee_id))
+    return Candidate(
+        user_id=pairing.user_id,
+        employee_id=pairing.employee_id,
+        user=_described(user, t) or pairing.user_id,
+        employee=t("people.employee", name=_described(employee, t), number=pairing.employee_id).strip(" ,"),
+        evidence=", ".join(
+            t(f"evidence.{each}") if t.has(f"evidence.{each}") else t.field(each) for each in pairing.evidence
+        ),
+        was={None: "", True: "same", False: "different"}[same],
+    )
+
+
+def _described(party: User | Employee | None, t: Texts) -> str:
+    if party is None:
+        return ""
+    parts = [party.values.get("given_name"), party.values.get("family_name"), party.values.get("email")]
+    return " ".join(part for part in parts if isinstance(part, str) and part)
+
+
+def picture(situations: Mapping[str, int], t: Texts) -> list[Slice]:
+    """Return the bar that opens step 1, one slice a situation that occurs."""
+    total = sum(situations.values())
+    slices: list[Slice] = []
+    start = 0.0
+    for situation in Situation:
+        count = situations.get(situation.value, 0)
+        width = 100 * count / total if total else 0.0
+        slices.append(
+            Slice(situation.value, t(f"situation.{situation.value}"), count, round(start, 3), round(width, 3))
+        )
+        start += width
+    return slices
+
+
+def outcomes(found: Sequence[FieldOutcome], t: Texts) -> list[OutcomeView]:
+    """Return the lines of a result, those that need somebody first."""
+    order = {Outcome.FAILED: 0, Outcome.HELD: 1, Outcome.SKIPPED: 2, Outcome.DONE: 3, Outcome.UNCHANGED: 4}
+    return [
+        OutcomeView(
+            field=t.field(each.field),
+            outcome=each.outcome.value,
+            label=t(f"outcome.{each.outcome.value}"),
+            target=t(f"side.{each.target}") if each.target else "",
+            explained=t.reason(each.reason) if each.reason else None,
+        )
+        for each in sorted(found, key=lambda one: order[one.outcome])
+    ]
+
+
+def needs_attention(entries: Iterable[Activity]) -> list[tuple[Activity, FieldOutcome]]:
+    """Return what is held or failed and was not mended since, newest first.
+
+    ``entries`` come newest first; the newest word about a field of a person is the one that counts.
+    """
+    settled: set[tuple[str, str]] = set()
+    open_items: list[tuple[Activity, FieldOutcome]] = []
+    for entry in entries:
+        for outcome in entry.outcomes:
+            place = (entry.person, outcome.field)
+            if not entry.person or place in settled:
+                continue
+            settled.add(place)
+            if outcome.outcome in (Outcome.HELD, Outcome.FAILED):
+                open_items.append((entry, outcome))
+    return open_items

@@ -1,0 +1,318 @@
+"""The JSON API under ``/api/organizations/{organizationId}``, described by ``openapi.json``.
+
+Who asks is known by the session cookie (then everything but reading needs the CSRF token in ``X-CSRF-Token``) or by
+a bearer token from Huma. Another organization than the caller's own does not exist, as far as the answer tells.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from huma_fortnox.domain.decisions import Direction
+from huma_fortnox.domain.errors import BadRequest, Conflict, NotAllowed, Unknown
+from huma_fortnox.domain.people import FieldSettings
+from huma_fortnox.domain.plan_types import Situation
+from huma_fortnox.pages import employment
+from huma_fortnox.pages.texts import texts
+from huma_fortnox.pages.values import shower
+from huma_fortnox.services.model import DecisionInput, OrganizationSettings
+from huma_fortnox.services.ports import EmploymentDefaults
+from huma_fortnox.web import representations
+from huma_fortnox.web.http import API_POLICY, JSON, SECURITY_HEADERS, json_answer
+from huma_fortnox.web.parsing import Members, invalid, page_limit
+from huma_fortnox.web.routing import Handler, Route
+from huma_fortnox.web.statuses import headers_of, status_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from aws_lambda_powertools.event_handler.api_gateway import Response
+
+    from huma_fortnox.domain.errors import IntegrationError
+    from huma_fortnox.services.model import Administrator
+    from huma_fortnox.web.http import Request
+    from huma_fortnox.web.use_cases import UseCases
+
+BASE = "/api/organizations/<organization_id>"
+RUN = BASE + "/synchronizations/<synchronization_id>"
+MOST_DECISIONS = 5_000
+"""In one request; a front end sends more in several."""
+USUAL_ROWS, MOST_ROWS = 50, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and with which session if any."""
+
+    administrator: Administrator
+    session_id: str | None
+
+
+class Api:
+    """The API's handlers."""
+
+    def __init__(self, use_cases: UseCases) -> None:
+        self._sessions = use_cases.sessions
+        self._connect = use_cases.connect
+        self._synchronizations = use_cases.synchronizations
+        self._activity = use_cases.activity
+
+    def routes(self) -> list[Route]:
+        """Return the API's addresses."""
+        table: list[tuple[str, str, Handler]] = [
+            ("GET", "/api/openapi.json", self.document),
+            ("GET", BASE + "/connection", self.connection),
+            ("POST", BASE + "/connection", self.begin),
+            ("DELETE", BASE + "/connection", self.disconnect),
+            ("PUT", BASE + "/huma-key", self.save_huma_key),
+            ("PUT", BASE + "/settings", self.change_settings),
+            ("POST", BASE + "/synchronizations", self.start),
+            ("GET", RUN, self.synchronization),
+            ("GET", RUN + "/people", self.people),
+            ("PUT", RUN + "/decisions", self.decide),
+            ("GET", RUN + "/summary", self.summary),
+            ("POST", RUN + "/apply", self.apply),
+            ("POST", RUN + "/cancel", self.cancel),
+            ("GET", RUN + "/outcomes", self.outcomes),
+            ("GET", BASE + "/activity", self.activity),
+        ]
+        return [Route(method, path, handler, refuse) for method, path, handler in table]
+
+    def document(self, request: Request) -> Response[str]:
+        """Serve the OpenAPI document; it is no secret and needs no session."""
+        from aws_lambda_powertools.event_handler.api_gateway import Response
+
+        return Response(
+            status_code=200,
+            content_type=JSON,
+            body=_document(),
+            headers={**SECURITY_HEADERS, "Content-Security-Policy": API_POLICY, "Cache-Control": "public, max-age=300"},
+        )
+
+    def connection(self, request: Request, organization_id: str) -> Response[str]:
+        """Return the connection."""
+        self._caller(request, organization_id)
+        return json_answer(representations.connection(self._connect.connection(organization_id)))
+
+    def begin(self, request: Request, organization_id: str) -> Response[str]:
+        """Accept the terms and return the address of Fortnox's consent page."""
+        caller = self._caller(request, organization_id)
+        body = Members(request.json())
+        version = body.text("termsVersion", longest=40)
+        body.nothing_else()
+        url = self._connect.begin(caller.administrator, session_id=caller.session_id, terms_version=version)
+        return json_answer({"authorizationUrl": url})
+
+    def disconnect(self, request: Request, organization_id: str) -> Response[str]:
+        """End the connection."""
+        self._connect.disconnect(self._caller(request, organization_id).administrator)
+        return json_answer(None, 204)
+
+    def save_huma_key(self, request: Request, organization_id: str) -> Response[str]:
+        """Check a Huma API key and keep it when it works."""
+        caller = self._caller(request, organization_id)
+        body = Members(request.json())
+        client_id, client_secret = body.text("clientId"), body.text("clientSecret")
+        webhook_secret = body.optional_text("webhookSecret")
+        body.nothing_else()
+        check = self._connect.save_huma_key(caller.administrator, client_id, client_secret, webhook_secret)
+        return json_answer(representations.key_check(check))
+
+    def change_settings(self, request: Request, organization_id: str) -> Response[str]:
+        """Replace the settings."""
+        caller = self._caller(request, organization_id)
+        body = Members(request.json())
+        settings = OrganizationSettings(
+            fields=FieldSettings(
+                phone_property=body.one_of("phoneProperty", ("Phone1", "Phone2")),
+                default_region=_region(body),
+                country_name=body.text("countryName", longest=60).strip(),
+            ),
+            employment=_employment(body),
+        )
+        body.nothing_else()
+        changed = self._connect.change_settings(caller.administrator, settings)
+        return json_answer(representations.connection(changed))
+
+    def start(self, request: Request, organization_id: str) -> Response[str]:
+        """Start a synchronization."""
+        caller = self._caller(request, organization_id)
+        started = self._synchronizations.start(caller.administrator)
+        return json_answer(
+            representations.synchronization(started), 201, Location=_run_address(organization_id, started.id)
+        )
+
+    def synchronization(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
+        """Return one synchronization."""
+        self._caller(request, organization_id)
+        return json_answer(
+            representations.synchronization(self._synchronizations.get(organization_id, synchronization_id))
+        )
+
+    def people(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
+        """Return a page of the plan."""
+        self._caller(request, organization_id)
+        found = self._synchronizations.people(
+            organization_id,
+            synchronization_id,
+            situation=_situation(request.query.get("situation", "")),
+            after=request.query.get("after", ""),
+            limit=page_limit(request.query.get("limit"), usual=USUAL_ROWS, most=MOST_ROWS),
+        )
+        show = shower(self._connect.connection(organization_id).settings.fields)
+        return json_answer(representations.people_page(found, show))
+
+    def decide(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
+        """Keep decisions."""
+        caller = self._caller(request, organization_id)
+        body = Members(request.json())
+        given = body.items("decisions", most=MOST_DECISIONS)
+        body.nothing_else()
+        decisions = [_decision(Members(item, f"decisions[{index}]")) for index, item in enumerate(given)]
+        self._synchronizations.decide(caller.administrator, synchronization_id, decisions)
+        return json_answer(None, 204)
+
+    def summary(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
+        """Return exactly what will be written."""
+        self._caller(request, organization_id)
+        return json_answer(representations.summary(self._synchronizations.summary(organization_id, synchronization_id)))
+
+    def apply(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
+        """Let the run write what was decided."""
+        caller = self._caller(request, organization_id)
+        body = Members(request.json())
+        confirmed = body.items("confirmed", most=20) if body.has("confirmed") else []
+        body.nothing_else()
+        for index, code in enumerate(confirmed):
+            if not isinstance(code, str):
+                raise invalid(f"confirmed[{index}]", "text")
+        applied = self._synchronizations.apply(caller.administrator, synchronization_id, confirmed=confirmed)
+        return json_answer(representations.synchronization(applied), 202)
+
+    def cancel(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
+        """End the run without writing anything."""
+        caller = self._caller(request, organization_id)
+        cancelled = self._synchronizations.cancel(caller.administrator, synchronization_id)
+        return json_answer(representations.synchronization(cancelled))
+
+    def outcomes(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
+        """Return a page of the result."""
+        self._caller(request, organization_id)
+        found = self._synchronizations.outcomes(
+            organization_id,
+            synchronization_id,
+            after=request.query.get("after", ""),
+            limit=page_limit(request.query.get("limit"), usual=USUAL_ROWS, most=MOST_ROWS),
+        )
+        return json_answer(representations.outcome_page(found))
+
+    def activity(self, request: Request, organization_id: str) -> Response[str]:
+        """Return a page of the log."""
+        self._caller(request, organization_id)
+        found = self._activity.page(
+            organization_id,
+            after=request.query.get("after", ""),
+            limit=page_limit(request.query.get("limit"), usual=USUAL_ROWS, most=MOST_ROWS),
+        )
+        return json_answer(representations.activity_page(found))
+
+    def _caller(self, request: Request, organization_id: str) -> Caller:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            caller = Caller(self._sessions.bearer(token.strip()), None)
+        else:
+            session = self._sessions.session(request.session_cookie)
+            caller = Caller(session.administrator, session.id)
+            request.administrator = caller.administrator
+            if request.method != "GET":
+                given = request.headers.get("x-csrf-token", "")
+                if not hmac.compare_digest(given.encode(), session.csrf_token.encode()):
+                    raise NotAllowed("csrf-token-wrong")
+        request.administrator = caller.administrator
+        if caller.administrator.organization_id != organization_id:
+            raise Unknown("organization-unknown")
+        return caller
+
+
+def refuse(request: Request, error: IntegrationError) -> Response[str]:
+    """Return a failure as JSON: code, sentence in the reader's language, parameters."""
+    explained = texts(request.locale).reason(error.reason)
+    body: dict[str, Any] = {
+        "code": error.reason.code,
+        "message": explained.sentence,
+        "params": dict(error.reason.params),
+    }
+    headers = headers_of(error)
+    running = error.reason.params.get("synchronization") if isinstance(error, Conflict) else None
+    if running and request.administrator is not None:
+        body["link"] = _run_address(request.administrator.organization_id, running)
+        headers["Link"] = f'<{body["link"]}>; rel="related"'
+    return json_answer({"error": body}, status_of(error), **headers)
+
+
+def _run_address(organization_id: str, synchronization_id: str) -> str:
+    return f"/api/organizations/{quote(organization_id)}/synchronizations/{quote(synchronization_id)}"
+
+
+def _situation(text: str) -> Situation | None:
+    if not text:
+        return None
+    try:
+        return Situation(text)
+    except ValueError:
+        expected = ", ".join(situation.value for situation in Situation)
+        raise BadRequest("query-invalid", {"name": "situation", "expected": expected}) from None
+
+
+def _region(body: Members) -> str:
+    region = body.text("defaultRegion", longest=2)
+    if not (len(region) == 2 and region.isascii() and region.isalpha() and region.isupper()):
+        raise invalid(body.at("defaultRegion"), "two capital letters (ISO 3166)")
+    return region
+
+
+def _employment(body: Members) -> EmploymentDefaults | None:
+    given = body.raw("employment")
+    if given is None:
+        return None
+    members = Members(given, "employment")
+    chosen = EmploymentDefaults(
+        personel_type=members.one_of("personelType", employment.PERSONEL_TYPES),
+        employment_form=members.one_of("employmentForm", employment.EMPLOYMENT_FORMS),
+        salary_form=members.one_of("salaryForm", employment.SALARY_FORMS),
+    )
+    members.nothing_else()
+    return chosen
+
+
+def _decision(item: Members) -> DecisionInput:
+    """Read one decision: a direction, a creation or a pair, never two of them."""
+    if item.has("samePerson"):
+        decision = DecisionInput(
+            same_person=item.flag("samePerson"),
+            user_id=item.text("userId"),
+            employee_id=item.text("employeeId"),
+        )
+    elif item.has("create"):
+        decision = DecisionInput(create=item.flag("create"), person=item.text("person"))
+    else:
+        given = item.raw("direction")
+        decision = DecisionInput(
+            direction=None if given is None else item.choice("direction", Direction),
+            person=item.optional_text("person") or "",
+            field=item.optional_text("field") or "",
+        )
+        if decision.person and not decision.field:
+            raise BadRequest("body-member-missing", {"path": item.at("field")})
+    item.nothing_else()
+    return decision
+
+
+@cache
+def _document() -> str:
+    return resources.files("huma_fortnox.web").joinpath("openapi.json").read_text(encoding="utf-8")

@@ -1,0 +1,156 @@
+"""What the HTTP layer asks of the use cases, as protocols.
+
+All methods raise the errors of ``domain.errors``; their reasons carry the codes that the texts explain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from huma_fortnox.domain.plan_types import Situation
+    from huma_fortnox.services.model import (
+        ActivityPage,
+        Administrator,
+        Connection,
+        DecisionInput,
+        KeyCheck,
+        OrganizationSettings,
+        OutcomePage,
+        PeoplePage,
+        Session,
+        Summary,
+        Synchronization,
+    )
+
+
+class Sessions(Protocol):
+    """Who is asking."""
+
+    def open(self, launch_token: str) -> Session:
+        """Open a session for a launch token from Huma.
+
+        Raises ``NotSignedIn`` (``launch-…``) or ``NotAllowed`` (``permission-missing``).
+        """
+        ...
+
+    def session(self, cookie: str | None) -> Session:
+        """Return the session of a cookie; raises ``NotSignedIn`` (``session-missing``, ``session-expired``)."""
+        ...
+
+    def bearer(self, token: str) -> Administrator:
+        """Return the administrator a bearer token from Huma speaks for."""
+        ...
+
+    def close(self, cookie: str) -> None:
+        """End the session of a cookie; an unknown one is no error."""
+        ...
+
+
+class Connect(Protocol):
+    """An organization's connection to Fortnox, and its Huma key."""
+
+    def connection(self, organization_id: str) -> Connection:
+        """Return the organization's connection, in whatever state."""
+        ...
+
+    def save_huma_key(
+        self, administrator: Administrator, client_id: str, client_secret: str, webhook_secret: str | None
+    ) -> KeyCheck:
+        """Check a Huma API key at once against Huma; save it when it works."""
+        ...
+
+    def begin(self, administrator: Administrator, *, session_id: str | None, terms_version: str) -> str:
+        """Record that the terms were accepted and return Fortnox's authorization URL.
+
+        Raises ``BadRequest`` (``terms-not-accepted``, …).
+        """
+        ...
+
+    def complete(self, session_cookie: str | None, query: Mapping[str, str]) -> Connection:
+        """Finish an authorization with what Fortnox put into the callback's query.
+
+        Raises ``BadRequest``, ``NotAllowed``, ``ConsentNeeded`` or ``LicenceMissing`` with a code for each answer.
+        """
+        ...
+
+    def disconnect(self, administrator: Administrator) -> None:
+        """End the connection."""
+        ...
+
+    def change_settings(self, administrator: Administrator, settings: OrganizationSettings) -> Connection:
+        """Replace the organization's settings."""
+        ...
+
+
+class Synchronizations(Protocol):
+    """Runs of *Synchronize users*."""
+
+    def start(self, administrator: Administrator) -> Synchronization:
+        """Start a run; raises ``Conflict`` (``synchronization-running``, with its id) while another is under way."""
+        ...
+
+    def get(self, organization_id: str, synchronization_id: str, /) -> Synchronization:
+        """Return one run of this organization; raises ``Unknown``."""
+        ...
+
+    def current(self, organization_id: str) -> Synchronization | None:
+        """Return the run that is under way, or ``None``."""
+        ...
+
+    def people(
+        self,
+        organization_id: str,
+        synchronization_id: str,
+        /,
+        *,
+        situation: Situation | None,
+        after: str,
+        limit: int,
+    ) -> PeoplePage:
+        """Return a page of the plan."""
+        ...
+
+    def decide(
+        self, administrator: Administrator, synchronization_id: str, decisions: Sequence[DecisionInput], /
+    ) -> None:
+        """Keep decisions; raises ``BadRequest`` (``not-in-plan``) or ``Conflict`` (``already-applied``)."""
+        ...
+
+    def summary(self, organization_id: str, synchronization_id: str, /) -> Summary:
+        """Return exactly what will be written."""
+        ...
+
+    def apply(
+        self, administrator: Administrator, synchronization_id: str, /, *, confirmed: Sequence[str]
+    ) -> Synchronization:
+        """Let the run write what was decided; ``confirmed`` are the codes of the summary that were confirmed."""
+        ...
+
+    def cancel(self, administrator: Administrator, synchronization_id: str, /) -> Synchronization:
+        """End the run without writing anything."""
+        ...
+
+    def outcomes(self, organization_id: str, synchronization_id: str, /, *, after: str, limit: int) -> OutcomePage:
+        """Return a page of the run's result."""
+        ...
+
+
+class ActivityLog(Protocol):
+    """The append-only log."""
+
+    def page(self, organization_id: str, *, after: str, limit: int) -> ActivityPage:
+        """Return a page of the log, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """Everything the HTTP layer can do."""
+
+    sessions: Sessions
+    connect: Connect
+    synchronizations: Synchronizations
+    activity: ActivityLog

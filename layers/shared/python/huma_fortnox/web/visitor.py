@@ -1,0 +1,118 @@
+"""Who looks at a page: the session behind the cookie, the token of the form, and the frame of every page."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import TYPE_CHECKING
+
+from huma_fortnox.domain.errors import NotAllowed
+from huma_fortnox.pages import addresses
+from huma_fortnox.pages.render import render
+from huma_fortnox.pages.stylesheet import assets
+from huma_fortnox.pages.texts import texts
+from huma_fortnox.web.http import page, page_policy
+from huma_fortnox.web.statuses import headers_of, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aws_lambda_powertools.event_handler.api_gateway import Response
+
+    from huma_fortnox.domain.errors import IntegrationError
+    from huma_fortnox.services.model import Session
+    from huma_fortnox.web.http import Form, Request
+    from huma_fortnox.web.use_cases import Sessions
+
+CSRF_FIELD = "csrf"
+
+TRY_AGAIN_AT_SET_UP = frozenset(
+    {
+        "consent-declined",
+        "integration-licence-missing",
+        "licence-missing",
+        "administrator-right-missing",
+        "scope-refused",
+        "service-account-not-allowed",
+        "state-unknown",
+        "callback-incomplete",
+        "company-of-another-organization",
+        "another-company",
+        "fortnox-refused",
+        "consent-needed",
+        "terms-not-accepted",
+    }
+)
+"""Refusals that are tried again where connecting begins, not where they were met."""
+
+
+class Visitor:
+    """Signs visitors in and renders pages for them; ``clock`` gives Unix seconds."""
+
+    def __init__(self, sessions: Sessions, clock: Callable[[], float] = time.time) -> None:
+        self.sessions = sessions
+        self.clock = clock
+
+    def enter(self, request: Request) -> Session:
+        """Return the visitor's session; raises ``NotSignedIn``."""
+        session = self.sessions.session(request.session_cookie)
+        request.administrator = session.administrator
+        return session
+
+    def post(self, request: Request) -> tuple[Session, Form]:
+        """Return the session and the form of a POST; raises ``NotAllowed`` when the form is not one of ours."""
+        session = self.enter(request)
+        form = request.form()
+        if not hmac.compare_digest(form.get(CSRF_FIELD).encode(), session.csrf_token.encode()):
+            raise NotAllowed("csrf-token-wrong")
+        return session, form
+
+    def show(
+        self,
+        template: str,
+        request: Request,
+        session: Session | None,
+        *,
+        status: int = 200,
+        form_targets: Sequence[str] = (),
+        **context: object,
+    ) -> Response[str]:
+        """Render a page in the visitor's language."""
+        html = render(
+            template,
+            t=texts(request.locale),
+            at=addresses,
+            assets=assets(),
+            administrator=session.administrator if session else None,
+            csrf=session.csrf_token if session else "",
+            **context,
+        )
+        return page(html, status, policy=page_policy(form_targets))
+
+
+def refuse(request: Request, error: IntegrationError) -> Response[str]:
+    """Return a failure as a page: what happened, what to do, who can do it, and where to try again."""
+    t = texts(request.locale)
+    status = status_of(error)
+    again = ""
+    if error.reason.code in TRY_AGAIN_AT_SET_UP:
+        again = addresses.SET_UP
+    elif status in (409, 422, 500, 503):
+        again = request.path if request.method == "GET" else addresses.HOME
+    running = error.reason.params.get("synchronization", "") if status == 409 else ""
+    html = render(
+        "error.html",
+        t=t,
+        at=addresses,
+        assets=assets(),
+        administrator=request.administrator,
+        csrf="",
+        explained=t.reason(error.reason),
+        status=status,
+        again=again,
+        running=addresses.run(running) if running else "",
+        home=addresses.HOME if status in (404, 405, 400, 413, 415) or error.reason.code == "csrf-token-wrong" else "",
+    )
+    response = page(html, status)
+    response.headers.update(headers_of(error))
+    return response
