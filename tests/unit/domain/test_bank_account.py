@@ -147,6 +147,7 @@ def test_every_form_in_fortnoxs_fields_reads_back_to_the_same_key(
         (clearing, account),
         (f" {clearing} ", groups(account, 3, " ")),
         ("", f"{clearing}, {account}"),
+        (" ", f"{clearing}, {account}"),
         (f"{clearing}-{account}", " "),
         (clearing, clearing + account),
         (clearing, account.zfill(12)),

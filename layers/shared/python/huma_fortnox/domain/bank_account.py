@@ -217,7 +217,8 @@ def parse_fields(clearing_no: str, account_no: str, *, identity_number: str | No
     field is empty the other is read as ``parse`` does. Raises what ``parse`` raises.
     """
     if not clearing_no.strip() or not account_no.strip():
-        return parse(clearing_no or account_no, identity_number=identity_number)
+        only = account_no if not clearing_no.strip() else clearing_no
+        return parse(only, identity_number=identity_number)
     clearing, account = "".join(_runs(clearing_no)), "".join(_runs(account_no))
     if len(clearing) == _CLEARING:
         return _read(_find(clearing), clearing, None, account)
