@@ -209,7 +209,7 @@ class Application:
         return ConsentWatch(
             connections=self.connection_store,
             activity=self.activity_store,
-            report=self.report,
+            report=lambda: self.report,
             clock=self._clock,
         )
 

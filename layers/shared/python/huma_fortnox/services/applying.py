@@ -16,7 +16,7 @@ from huma_fortnox.domain.digest import keyed_digest
 from huma_fortnox.domain.errors import Defect, Refused
 from huma_fortnox.domain.fields import FIELDS, read_employee, read_user
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
-from huma_fortnox.domain.people import Link, Side
+from huma_fortnox.domain.people import Base, Link, Side
 from huma_fortnox.domain.plan import confirm, plan, verify, writes
 from huma_fortnox.domain.plan_json import person_from_json
 from huma_fortnox.services.model import PersonOutcome
@@ -163,17 +163,18 @@ class _Batch:
             self._record(person, skipped, None)
             return
         planned = self._writes(person, link)
-        outcomes = list(planned.outcomes)
+        outcomes, looked_up = list(planned.outcomes), dict[str, Base]()
         if planned.fields:
             self._store.note_intent(self._organization_id, self._run_id, person.key, planned.fields)
             outcomes += self._write_to_fortnox(person, link, planned)
-            outcomes += self._write_to_huma(person, link, planned, record)
+            written, looked_up = self._write_to_huma(person, link, planned, record)
+            outcomes += written
         outcomes = self._found_out_by_looking(person, planned, outcomes)
         failed = {outcome.field for outcome in outcomes if outcome.outcome is Outcome.FAILED}
         waiting = {outcome.field for outcome in outcomes if outcome.outcome is Outcome.HELD}
         bases = {
             field: base
-            for field, base in planned.bases.items()
+            for field, base in {**planned.bases, **looked_up}.items()
             if field not in failed and not (field in waiting and field in planned.fields)
         }
         self._record(person, outcomes, Link(person.user.id, person.employee.id, bases=bases, layout=planned.layout))
@@ -200,14 +201,19 @@ class _Batch:
 
     def _write_to_huma(
         self, person: PlannedPerson, link: Link | None, planned: Writes, record: Record
-    ) -> list[FieldOutcome]:
+    ) -> tuple[list[FieldOutcome], dict[str, Base]]:
+        """Write to Huma; return what became of it, and the bases that what Huma stored agrees on."""
         user_id = person.user.id if person.user else ""
         position = record.get("position") or {}
         to_huma = [field for field, side in planned.fields.items() if side == Side.HUMA]
 
+        bases: dict[str, Base] = {}
+
         def still_different(_sent: Mapping[str, Any], stored: Record, fields: Sequence[str]) -> Doubts:
             user = read_user({**stored, "position": record.get("position")})
-            return self._doubts_about_huma(user, person.employee, fields)
+            doubts, agreed = self._look_at_huma(user, person.employee, fields)
+            bases.update(agreed)
+            return doubts
 
         outcomes = write_fields(
             [field for field in to_huma if not FIELDS[field].on_position],
@@ -223,27 +229,25 @@ class _Batch:
             write=lambda values: self._huma.update_position(user_id, position.get("id"), values),
             doubts=lambda _sent, _stored, _fields: {},
         )
-        return outcomes
+        return outcomes, bases
 
-    def _doubts_about_huma(self, user: User, employee: Employee | None, fields: Sequence[str]) -> Doubts:
+    def _look_at_huma(
+        self, user: User, employee: Employee | None, fields: Sequence[str]
+    ) -> tuple[Doubts, Mapping[str, Base]]:
         """Compare what Huma stored with Fortnox's value: it waits for the person, or was silently ignored."""
         if employee is None:
-            return {}
-        compared = plan(
-            [user],
-            [employee],
-            links=[Link(user.id, employee.id)],
-            digest=self._digest,
-            settings=self._settings.fields,
-        ).people[0]
+            return {}, {}
+        link = Link(user.id, employee.id)
+        compared = plan([user], [employee], links=[link], digest=self._digest, settings=self._settings.fields).people[0]
+        agreed = {field: base for field, base in self._writes(compared, link).bases.items() if field in fields}
         doubts: dict[str, tuple[Outcome, Reason]] = {}
-        for field in {change.field for change in compared.changes} & set(fields):
+        for field in set(fields) - agreed.keys():
             requested = FIELDS[field].requested
             if requested is not None and requested(user) is not None:
                 doubts[field] = (Outcome.HELD, Reason("waiting-for-confirmation"))
             else:
-                doubts[field] = (Outcome.FAILED, Reason("ignored-by-huma"))
-        return doubts
+                doubts[field] = (Outcome.FAILED, Reason("ignored-by-huma", {"field": field}))
+        return doubts, agreed
 
     def _found_out_by_looking(
         self, person: PlannedPerson, planned: Writes, outcomes: list[FieldOutcome]
@@ -369,10 +373,10 @@ class _Batch:
         ).people[0]
         settled = {outcome.field for outcome in created}
         planned = self._writes(fresh, link, FIELDS.keys() - settled)
-        written = self._write_to_huma(fresh, link, planned, record)
+        written, looked_up = self._write_to_huma(fresh, link, planned, record)
         failed = {outcome.field for outcome in written if outcome.outcome is not Outcome.DONE}
-        rest = [outcome for outcome in planned.outcomes if outcome.outcome is not Outcome.UNCHANGED]
-        bases = {field: base for field, base in planned.bases.items() if field not in failed | settled}
+        rest = [outcome for outcome in planned.outcomes if outcome.field not in settled]
+        bases = {field: base for field, base in {**planned.bases, **looked_up}.items() if field not in failed | settled}
         self._record(
             previewed,
             [*created, *written, *rest],
@@ -391,7 +395,13 @@ class _Batch:
         self._store.save_outcome(
             self._organization_id,
             self._run_id,
-            PersonOutcome(person.key, person.name, tuple(outcomes)),
+            PersonOutcome(person.key, person.name, _noteworthy(outcomes)),
             link,
         )
         self._store.count(self._organization_id, self._run_id, {"applied": 1})
+
+
+def _noteworthy(outcomes: Sequence[FieldOutcome]) -> tuple[FieldOutcome, ...]:
+    """Leave out the fields that simply agree; somebody with nothing else is unchanged as a whole."""
+    told = tuple(outcome for outcome in outcomes if outcome.outcome is not Outcome.UNCHANGED or outcome.reason)
+    return told or (FieldOutcome(PERSON, Outcome.UNCHANGED),)

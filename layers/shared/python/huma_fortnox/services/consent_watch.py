@@ -7,16 +7,26 @@ from typing import TYPE_CHECKING
 from huma_fortnox.services.model import Activity, Cause, ConnectionState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from huma_fortnox.domain.outcome import Reason
     from huma_fortnox.services.ports import ActivityStore, Clock, ConnectionStore
     from huma_fortnox.services.report import Report
 
 
 class ConsentWatch:
-    """Moves a connection to ``needs_reauthorization``, once however many workers find out."""
+    """Moves a connection to ``needs_reauthorization``, once however many workers find out.
+
+    ``report`` gives what sends mail, and is asked only when there is something to tell.
+    """
 
     def __init__(
-        self, *, connections: ConnectionStore, activity: ActivityStore, report: Report | None, clock: Clock
+        self,
+        *,
+        connections: ConnectionStore,
+        activity: ActivityStore,
+        report: Callable[[], Report | None],
+        clock: Clock,
     ) -> None:
         self._connections = connections
         self._activity = activity
@@ -43,6 +53,7 @@ class ConsentWatch:
                     reason=reason,
                 ),
             )
-            if self._report is not None:
-                self._report.consent_needed(organization_id)
+            report = self._report()
+            if report is not None:
+                report.consent_needed(organization_id)
         return first
