@@ -291,15 +291,13 @@ def read_user(record: Record) -> User:
 
     A field whose wrapper is missing or has a shape nobody knows is left out of ``values``.
     """
-    position = record.get("position")
     found: dict[str, Raw] = {}
     locked = []
     for key, row in FIELDS.items():
         seen = row.see_huma(record)
         if not isinstance(seen, Unseen):
             found[key] = seen
-        holder = position if row.on_position and isinstance(position, Mapping) else record
-        if records.is_locked(holder, row.huma_property):
+        if _is_locked(row, record):
             locked.append(key)
     status = record.get("status")
     wrapper = record.get("email")
@@ -312,6 +310,16 @@ def read_user(record: Record) -> User:
         requested_email=requested if isinstance(requested, str) else None,
         locked=frozenset(locked),
     )
+
+
+def _is_locked(row: Field, record: Record) -> bool:
+    if not row.on_position:
+        return records.is_locked(record, row.huma_property)
+    # The user-level dates are read-only copies; somebody without a position is given one, if we can see positions.
+    if "position" not in record:
+        return True
+    position = record["position"]
+    return isinstance(position, Mapping) and records.is_locked(position, row.huma_property)
 
 
 def unknown_shapes(record: Record) -> tuple[str, ...]:
