@@ -15,10 +15,10 @@ SIGN_OUT = f"{HOME}/sign-out"
 SYNCHRONIZATIONS = f"{HOME}/synchronizations"
 
 
-def run(synchronization_id: str, step: str = "", **query: str) -> str:
+def synchronization(synchronization_id: str, step: str = "", **query: str) -> str:
     """Return the address of a step of a run; empty query values are left out.
 
-    >>> run("a1", "differences", situation="differs", after="")
+    >>> synchronization("a1", "differences", situation="differs", after="")
     '/integrations/fortnox/synchronizations/a1/differences?situation=differs'
     """
     path = f"{SYNCHRONIZATIONS}/{quote(synchronization_id, safe='')}"

@@ -30,11 +30,11 @@ def field_keys() -> tuple[str, ...]:
     return tuple(FIELDS)
 
 
-def sensitive(field_key: str) -> bool:
-    """Tell whether a field is shown masked and counted apart."""
+def sensitive_keys() -> frozenset[str]:
+    """Return the keys of the fields that are shown masked and counted apart."""
     from huma_fortnox.domain.fields import FIELDS
 
-    return FIELDS[field_key].sensitive
+    return frozenset(key for key, row in FIELDS.items() if row.sensitive)
 
 
 def directions(field_key: str) -> tuple[Direction, ...]:

@@ -150,7 +150,7 @@ def _difference(change: Change, exact: bool, show: Show, t: Texts) -> Difference
     # A choice for a whole field never clears a value, so it must not look as if it had been made for this one:
     # posted back, it would become a choice for this very field.
     effective = change.chosen if exact or not change.clears else None
-    huma, fortnox = marked(show(change.field, change.huma, Side.HUMA), show(change.field, change.fortnox, Side.FORTNOX))
+    huma, fortnox = _values(change, show)
     return Difference(
         field=change.field,
         label=t.field(change.field),
@@ -172,6 +172,13 @@ def _difference(change: Change, exact: bool, show: Show, t: Texts) -> Difference
             for direction in offered(change)
         ),
     )
+
+
+def _values(change: Change, show: Show) -> tuple[Parts, Parts]:
+    """Return both values, marked where they differ; beside nothing at all there is nothing to mark."""
+    huma = show(change.field, change.huma, Side.HUMA)
+    fortnox = show(change.field, change.fortnox, Side.FORTNOX)
+    return marked(huma, fortnox) if huma and fortnox else ((huma, "", ""), (fortnox, "", ""))
 
 
 def _clearing(change: Change, t: Texts) -> str:

@@ -10,7 +10,7 @@ from huma_fortnox.domain.errors import BadRequest, Conflict
 from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.pages import addresses, employment, views
 from huma_fortnox.pages.texts import texts
-from huma_fortnox.pages.values import directions, field_keys, sensitive, shower
+from huma_fortnox.pages.values import directions, field_keys, sensitive_keys, shower
 from huma_fortnox.services.model import DecisionInput, SynchronizationState
 from huma_fortnox.web.connection_pages import employment_of
 from huma_fortnox.web.http import see_other
@@ -61,15 +61,15 @@ class SynchronizationPages:
         """Start a synchronization."""
         session, _ = self._visitor.post(request)
         started = self._synchronizations.start(session.administrator)
-        return see_other(addresses.run(started.id))
+        return see_other(addresses.synchronization(started.id))
 
     def run(self, request: Request, synchronization_id: str) -> Response[str]:
         """Lead to where a run stands: progress, step 1 or the result."""
         session, found = self._find(request, synchronization_id)
         if found.state is SynchronizationState.AWAITING_DECISIONS:
-            return see_other(addresses.run(found.id, "differences"))
+            return see_other(addresses.synchronization(found.id, "differences"))
         if found.state.over:
-            return see_other(addresses.run(found.id, "result"))
+            return see_other(addresses.synchronization(found.id, "result"))
         quiet = request.query.get("refresh") == "off"
         return self._visitor.show(
             "progress.html",
@@ -121,10 +121,10 @@ class SynchronizationPages:
             self._synchronizations.decide(session.administrator, synchronization_id, decisions)
         then = form.get("then")
         if then == "continue":
-            return see_other(addresses.run(synchronization_id, "new-people"))
+            return see_other(addresses.synchronization(synchronization_id, "new-people"))
         after = form.get("next_after") if then == "next" else form.get("after")
         return see_other(
-            addresses.run(
+            addresses.synchronization(
                 synchronization_id,
                 "differences",
                 situation=form.get("situation"),
@@ -198,10 +198,10 @@ class SynchronizationPages:
             self._synchronizations.decide(session.administrator, synchronization_id, decisions)
         then, name = form.get("then"), "huma" if form.get("list") == "huma" else "fortnox"
         if then == "continue":
-            return see_other(addresses.run(synchronization_id, "summary"))
+            return see_other(addresses.synchronization(synchronization_id, "summary"))
         after = form.get("next_after") if then == "next" else form.get("after")
         saved = name if decisions and then != "next" else ""
-        address = addresses.run(synchronization_id, "new-people", **{f"{name}_after": after}, saved=saved)
+        address = addresses.synchronization(synchronization_id, "new-people", **{f"{name}_after": after}, saved=saved)
         return see_other(f"{address}#list-{name}")
 
     def choose_employment(self, request: Request, synchronization_id: str) -> Response[str]:
@@ -214,7 +214,9 @@ class SynchronizationPages:
             return self._new_people(request, session, found, errors=errors, form=form)
         settings = self._connect.connection(session.administrator.organization_id).settings
         self._connect.change_settings(session.administrator, replace(settings, employment=chosen))
-        return see_other(f"{addresses.run(synchronization_id, 'new-people', saved='employment')}#employment")
+        return see_other(
+            f"{addresses.synchronization(synchronization_id, 'new-people', saved='employment')}#employment"
+        )
 
     def summary(self, request: Request, synchronization_id: str) -> Response[str]:
         """Show exactly what will be written where."""
@@ -227,10 +229,11 @@ class SynchronizationPages:
         self, request: Request, session: Session, found: Synchronization, error: Reason | None = None, status: int = 200
     ) -> Response[str]:
         summary = self._synchronizations.summary(found.organization_id, found.id)
+        money = sensitive_keys()
         written = [
             key
             for key in field_keys()
-            if not sensitive(key) and (summary.to_huma.get(key) or summary.to_fortnox.get(key))
+            if key not in money and (summary.to_huma.get(key) or summary.to_fortnox.get(key))
         ]
         nothing = not (
             written or any(summary.bank_accounts.values()) or summary.create_in_huma or summary.create_in_fortnox
@@ -259,19 +262,19 @@ class SynchronizationPages:
                 raise
             _, found = self._find(request, synchronization_id)
             return self._summary(request, session, found, error.reason, status_of(error))
-        return see_other(addresses.run(synchronization_id))
+        return see_other(addresses.synchronization(synchronization_id))
 
     def cancel(self, request: Request, synchronization_id: str) -> Response[str]:
         """End the run without writing anything."""
         session, _ = self._visitor.post(request)
         self._synchronizations.cancel(session.administrator, synchronization_id)
-        return see_other(addresses.run(synchronization_id))
+        return see_other(addresses.synchronization(synchronization_id))
 
     def result(self, request: Request, synchronization_id: str) -> Response[str]:
         """Show what became of a run."""
         session, found = self._find(request, synchronization_id)
         if not found.state.over:
-            return see_other(addresses.run(found.id))
+            return see_other(addresses.synchronization(found.id))
         page = self._synchronizations.outcomes(
             found.organization_id, found.id, after=request.query.get("after", ""), limit=ROWS
         )
@@ -296,7 +299,7 @@ def _elsewhere(found: Synchronization) -> Response[str] | None:
     """Lead away from the steps of deciding when a run no longer, or not yet, waits for decisions."""
     if found.state is SynchronizationState.AWAITING_DECISIONS:
         return None
-    return see_other(addresses.run(found.id))
+    return see_other(addresses.synchronization(found.id))
 
 
 def _wide(form: Form) -> list[DecisionInput]:

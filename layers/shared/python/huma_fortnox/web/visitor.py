@@ -110,7 +110,7 @@ def refuse(request: Request, error: IntegrationError) -> Response[str]:
         explained=t.reason(error.reason),
         status=status,
         again=again,
-        running=addresses.run(running) if running else "",
+        running=addresses.synchronization(running) if running else "",
         home=addresses.HOME if status in (404, 405, 400, 413, 415) or error.reason.code == "csrf-token-wrong" else "",
     )
     response = page(html, status)
