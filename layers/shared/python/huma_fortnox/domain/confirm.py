@@ -39,12 +39,8 @@ def confirm(previewed: PlannedPerson, fresh: PlannedPerson) -> PlannedPerson:
     return _confirmed_creation(previewed, confirmed) if fresh.creates else confirmed
 
 
-def _identity(person: PlannedPerson) -> tuple[str | None, str | None, str]:
-    return (
-        person.user.id if person.user else None,
-        person.employee.id if person.employee else None,
-        person.creates,
-    )
+def _identity(person: PlannedPerson) -> tuple[str | None, str | None]:
+    return (person.user.id if person.user else None, person.employee.id if person.employee else None)
 
 
 def _restricted(change: Change, seen: Change | None) -> Change:

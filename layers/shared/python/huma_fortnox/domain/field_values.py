@@ -243,6 +243,7 @@ def _read_address(value: address.Address) -> Reading:
     return Reading(key, key, value)
 
 
+_FIVE = re.compile(r"[1-9][0-9]{4}\Z")
 _SWEDEN_AT_HAND = (None, "Sverige", "Sweden")
 
 
@@ -254,14 +255,16 @@ def alike_addresses(huma: Raw, fortnox: Raw) -> bool:
         huma["city"] == fortnox["City"]
         and huma["country"] == "SE"
         and fortnox["Country"] in _SWEDEN_AT_HAND
-        and _spaceless(huma["postalCode"]) == _spaceless(fortnox["PostCode"])
+        and _same_postcode(huma["postalCode"], fortnox["PostCode"])
         and sorted(filter(None, (huma["line1"], huma["line2"], huma["line3"])))
         == sorted(filter(None, (fortnox["Address1"], fortnox["Address2"])))
     )
 
 
-def _spaceless(text: str | None) -> str:
-    return text.replace(" ", "") if text else ""
+def _same_postcode(one: str | None, other: str | None) -> bool:
+    return one == other or (
+        one is not None and other is not None and _FIVE.match(one) is not None and one == other.replace(" ", "", 1)
+    )
 
 
 def show_address(value: address.Address, _raw: Raw) -> str:
