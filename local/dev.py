@@ -18,7 +18,13 @@ def main() -> int:
     """Start everything, print the addresses, and wait."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with World.start(huma_people=COMPANY / "huma.json", fortnox_people=COMPANY / "fortnox.json", **PORTS) as world:
+        with World.start(
+            huma_people=COMPANY / "huma.json",
+            fortnox_people=COMPANY / "fortnox.json",
+            port=PORT,
+            huma_port=HUMA_PORT,
+            fortnox_port=FORTNOX_PORT,
+        ) as world:
             _print_addresses(world)
             signal.pause()
     except KeyboardInterrupt:
