@@ -334,10 +334,11 @@ class FortnoxTokens:
             if attempt == _SAVE_ATTEMPTS:
                 raise TransientError("token-not-stored", retry_after=COOL_DOWN) from failure
             self._sleep(0.1 * 2**attempt * (0.5 + self._jitter()))
-        note = {"pk": self._pk, "sk": _NOTES, "consent": renewed.consent_id, "version": secret.version}
+        stored = secret.fortnox or renewed
+        note = {"pk": self._pk, "sk": _NOTES, "consent": stored.consent_id, "version": secret.version}
         with suppress(TransientError):
             self._table.put(note)
-        return renewed
+        return stored
 
     def _stored_by_another(self, refused: FortnoxCredentials, error: NeedsAdministrator) -> FortnoxCredentials | None:
         """Read the secret again, twice: return what another worker or a new consent put there meanwhile.
