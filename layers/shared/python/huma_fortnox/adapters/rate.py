@@ -30,7 +30,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from huma_fortnox.adapters.rate_ledger import Holding, Ledger, Limit
+from huma_fortnox.adapters.rate_ledger import Holding, Ledger, Limit, Rest
 from huma_fortnox.domain.errors import RateLimited, TransientError
 
 if TYPE_CHECKING:
@@ -260,9 +260,9 @@ class SharedRateBudget:
     def _heed_pause(self) -> None:
         """Pause while the ledger says so; a pause is counted from when it was first seen."""
         ledger = self._standing()
-        if not ledger.pause:
+        if not ledger.pause.left:
             return
-        until = self._monotonic() + ledger.pause
+        until = self._monotonic() + ledger.pause.left
         if ledger.pause_id == self._pause_id:
             self._pause_until = min(self._pause_until, until)
         elif until > self._pause_until:
@@ -297,7 +297,7 @@ class SharedRateBudget:
                 self._looked_at = -math.inf
                 continue
             after = self._monotonic()
-            self._permits = keep + [_Permit(after + rest) for rest in ledger.free[:take]]
+            self._permits = keep + [_Permit(after + rest.left) for rest in ledger.free[:take]]
             self._held_until = (before + HOLD, now + HOLD)
             self._renew_at = before + HOLD * (1 - RENEW[0] - self._jitter() * (RENEW[1] - RENEW[0]))
             self._ledger, self._seen_at, self._looked_at = settled, after, after
@@ -332,23 +332,23 @@ class SharedRateBudget:
         if not leave:
             waiting = self._waited or not (keep or take)
             holdings[self._me] = Holding(len(keep) + take, now + HOLD, waiting)
-        given = [max(0.0, permit.ready_at - before) for permit in give]
+        given = [Rest(left, now + left) for permit in give if (left := permit.ready_at - before) > 0]
+        given += [Rest()] * (len(give) - len(given))
         paused = max(0.0, self._pause_until - before)
         settled = replace(
             ledger,
-            free=tuple(sorted([*ledger.free[take:], *given])),
+            free=(*ledger.free[take:], *given),
             holdings=holdings,
-            pause=paused,
+            pause=Rest(paused, now + paused),
             pause_id=self._pause_id if paused else "",
             # A ledger that was forgotten starts anew with a number it never had.
             revision=ledger.revision + 1 if ledger.revision else int(now * 1000),
-            written_at=now,
         )
         # Permits of ours that the ledger counted and we never had go back, rested in full.
         return settled.as_of(0.0, now, self._limit, self._me)
 
     def _write(self, ledger: Ledger, read: int, now: float) -> bool:
-        item = {"pk": self._pk, "sk": "RATE", **ledger.to_item()}
+        item = {"pk": self._pk, "sk": "RATE", **ledger.to_item(now)}
         if read:
             return self._table.put(item, condition="#revision = :read", values={"read": read})
         return self._table.put(

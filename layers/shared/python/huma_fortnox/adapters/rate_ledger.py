@@ -1,20 +1,20 @@
 """Who holds which of an organization's permits: the shared half of the rate budget, as data and arithmetic.
 
 The ledger is the item ``sk = "RATE"`` of the state table, replaced as a whole by whoever changes it (``revision``
-counts). It holds no moment that two workers would have to agree on. A permit that lies free carries how much of its
-rest was left *when the ledger was written*; whoever reads it counts from when it first saw that revision, which cannot
-have been before. Only two things look at another worker's clock, both with ``SKEW`` to spare, and neither during steady
-work: that a ledger was written long ago, and that a worker has died.
+counts). It asks no two workers to agree on what time it is. A permit that lies free carries how much of its rest was
+left *when the ledger was written*; whoever reads it counts from when it first saw that revision, which cannot have
+been before the writing. Only for what lasts longer is a clock compared with another worker's, with ``SKEW`` to spare:
+that a permit was given back long ago, that a pause is long over, that a worker has died.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-SKEW = 5.0
+SKEW = 4.5
 """Seconds by which two workers' clocks may differ."""
 
 _KEPT = 3600
@@ -46,6 +46,18 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """A rest with ``left`` seconds to go when it was written, until a moment of its giver's clock (Unix seconds)."""
+
+    left: float = 0.0
+    until: float = -math.inf
+
+    def as_of(self, seen: float, now: float) -> Rest:
+        """Return what is left ``seen`` seconds after it was first seen, at ``now`` by the reader's clock."""
+        return Rest(max(0.0, min(self.left - seen, self.until + SKEW - now)), self.until)
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
     """What one worker holds ``until`` a moment of its own clock (Unix seconds); ``waiting``: it could use more."""
 
@@ -56,39 +68,36 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The permits at one revision; ``free`` and ``pause`` are the seconds that were left at ``written_at``."""
+    """The permits at one revision: those that lie ``free``, those that workers hold, and how long all pause."""
 
-    free: tuple[float, ...]
+    free: tuple[Rest, ...]
     holdings: Mapping[str, Holding] = field(default_factory=dict)
-    pause: float = 0.0
+    pause: Rest = Rest()
     pause_id: str = ""
     revision: int = 0
-    written_at: float = -math.inf
 
     @classmethod
     def untouched(cls, limit: Limit) -> Ledger:
         """Return the ledger of an organization that sent nothing for long."""
-        return cls((0.0,) * limit.permits)
+        return cls((Rest(),) * limit.permits)
 
     def as_of(self, seen: float, now: float, limit: Limit, me: str = "") -> Ledger:
         """Return the ledger as it stands ``seen`` seconds after it was first seen, at ``now`` by the reader's clock.
 
         Permits rest, the dead are inherited from, and permits that got lost are put back. Errs towards resting longer.
         """
-        elapsed = max(seen, now - self.written_at - SKEW, 0.0)
-        free = [max(0.0, rest - elapsed) for rest in self.free]
+        free = [rest.as_of(seen, now) for rest in self.free]
         living: dict[str, Holding] = {}
         for worker, holding in self.holdings.items():
-            dead_for = now - holding.until - SKEW
-            if worker == me or dead_for <= 0:
+            if worker == me or now <= holding.until + SKEW:
                 living[worker] = holding
             else:
-                free += [max(0.0, limit.full_rest - dead_for)] * holding.permits
+                last = Rest(limit.full_rest, holding.until + limit.full_rest)
+                free += [last.as_of(0.0, now)] * holding.permits
         lost = limit.permits - len(free) - sum(holding.permits for holding in living.values())
-        free = sorted(free + [limit.full_rest] * lost)[max(0, -lost) :]
-        return Ledger(
-            tuple(free), living, max(0.0, self.pause - elapsed), self.pause_id, self.revision, self.written_at
-        )
+        free += [Rest(limit.full_rest, now + limit.full_rest)] * lost
+        free.sort(key=lambda rest: rest.left)
+        return replace(self, free=tuple(free[max(0, -lost) :]), holdings=living, pause=self.pause.as_of(seen, now))
 
     def to_give(self, me: str, held: int, idle: int, limit: Limit) -> int:
         """Return how many of its ``held`` permits a worker owes to others who wait; ``idle`` ones it does not use."""
@@ -105,12 +114,11 @@ class Ledger:
         share = math.ceil(limit.permits / len(self.holdings.keys() | {me})) if waiting else limit.permits
         return max(0, min(len(self.free), max(limit.block, held), share - held))
 
-    def to_item(self) -> dict[str, Any]:
-        """Return the attributes of the item; times are whole milliseconds, rounded up."""
+    def to_item(self, now: float) -> dict[str, Any]:
+        """Return the attributes of the item as written ``now``; times are whole milliseconds, rounded up."""
         return {
             "revision": self.revision,
-            "written_at": _milliseconds(self.written_at),
-            "free": [_milliseconds(rest) for rest in self.free],
+            "free": [_rest_to_item(rest) for rest in self.free],
             "holdings": {
                 worker: {
                     "permits": holding.permits,
@@ -119,25 +127,33 @@ class Ledger:
                 }
                 for worker, holding in self.holdings.items()
             },
-            "pause": _milliseconds(self.pause),
+            "pause": _rest_to_item(self.pause),
             "pause_id": self.pause_id,
-            "expires_at": int(self.written_at) + _KEPT,
+            "expires_at": int(now) + _KEPT,
         }
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Ledger:
         """Read what ``to_item`` wrote."""
         return cls(
-            tuple(rest / 1000 for rest in item["free"]),
+            tuple(_rest_from_item(rest) for rest in item["free"]),
             {
                 worker: Holding(holding["permits"], holding["until"] / 1000, holding["waiting"])
                 for worker, holding in item["holdings"].items()
             },
-            item["pause"] / 1000,
+            _rest_from_item(item["pause"]),
             item["pause_id"],
             item["revision"],
-            item["written_at"] / 1000,
         )
+
+
+def _rest_to_item(rest: Rest) -> list[int]:
+    """Write a rest as ``[left, until]``, and one that is over as ``[]``."""
+    return [_milliseconds(rest.left), _milliseconds(rest.until)] if rest.left else []
+
+
+def _rest_from_item(item: list[int]) -> Rest:
+    return Rest(item[0] / 1000, item[1] / 1000) if item else Rest()
 
 
 def _milliseconds(seconds: float) -> int:
