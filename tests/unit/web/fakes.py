@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, IntegrationError, NotSignedIn, Unknown
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
@@ -32,6 +35,7 @@ from huma_fortnox.services.model import (
     Synchronization,
     SynchronizationState,
 )
+from huma_fortnox.web.app import build
 from huma_fortnox.web.use_cases import UseCases
 
 ORGANIZATION = "6f1f2a40-5d0b-4c53-9c6b-2a7f8f0f3b11"
@@ -253,6 +257,48 @@ class World:
     @property
     def use_cases(self) -> UseCases:
         return UseCases(self.sessions, self.connect, self.synchronizations, self.activity)
+
+    def send(self, event: Mapping[str, Any]) -> Answer:
+        """Let the application answer an event."""
+        return answer_of(build(self.use_cases, clock=lambda: NOW).resolve(event, LambdaContext()))
+
+    def get(self, path: str, query: str = "", **more: Any) -> Answer:
+        return self.send(event("GET", path, query=query, **more))
+
+    def post(self, path: str, pairs: Sequence[tuple[str, str]] = (), **more: Any) -> Answer:
+        return self.send(form_event(path, pairs, **more))
+
+    def call(self, method: str, path: str, data: object = None, **more: Any) -> Answer:
+        """Ask the API; ``path`` is what follows the organization."""
+        address = f"/api/organizations/{ORGANIZATION}{path}"
+        if method == "GET" or data is None:
+            headers = {} if method == "GET" else {"x-csrf-token": CSRF}
+            return self.send(event(method, address, headers=headers, **more))
+        return self.send(json_event(method, address, data, **more))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer as a browser would see it; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    cookies: tuple[str, ...]
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def answer_of(raw: Mapping[str, Any]) -> Answer:
+    """Read what a resolver returned."""
+    body = raw.get("body") or ""
+    if raw.get("isBase64Encoded"):
+        content = b64decode(body)
+        headers = raw["headers"]
+        body = (gzip.decompress(content) if headers.get("Content-Encoding") == "gzip" else content).decode()
+    headers = {name.lower(): value for name, value in raw["headers"].items()}
+    return Answer(raw["statusCode"], headers, body, tuple(raw.get("cookies") or ()))
 
 
 def connection(state: ConnectionState) -> Connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from huma_fortnox.domain.errors import IntegrationError
+from huma_fortnox.domain.errors import IntegrationError, NotSignedIn
 from huma_fortnox.pages import addresses
 from huma_fortnox.web.http import see_other
 from huma_fortnox.web.routing import Route, resolver
@@ -33,7 +33,12 @@ def build_callback(use_cases: UseCases) -> APIGatewayHttpResolver:
         # On to a page without the code in its address, whoever looks over a shoulder or into a history.
         return see_other(addresses.HOME)
 
-    return resolver([Route("GET", CALLBACK, callback, refuse)], refuse)
+    return resolver([Route("GET", CALLBACK, callback, _refuse)], refuse)
+
+
+def _refuse(request: Request, error: IntegrationError) -> Response[str]:
+    # The code in this address serves once: trying again begins with a new set-up.
+    return refuse(request, error, again="" if isinstance(error, NotSignedIn) else addresses.SET_UP)
 
 
 def _recognize(visitor: Visitor, request: Request) -> None:

@@ -6,7 +6,7 @@ import hmac
 import time
 from typing import TYPE_CHECKING
 
-from huma_fortnox.domain.errors import NotAllowed
+from huma_fortnox.domain.errors import BadRequest, Conflict, NeedsAdministrator, NotAllowed, NotSignedIn
 from huma_fortnox.pages import addresses
 from huma_fortnox.pages.render import render
 from huma_fortnox.pages.stylesheet import assets
@@ -25,25 +25,6 @@ if TYPE_CHECKING:
     from huma_fortnox.web.use_cases import Sessions
 
 CSRF_FIELD = "csrf"
-
-TRY_AGAIN_AT_SET_UP = frozenset(
-    {
-        "consent-declined",
-        "integration-licence-missing",
-        "licence-missing",
-        "administrator-right-missing",
-        "scope-refused",
-        "service-account-not-allowed",
-        "state-unknown",
-        "callback-incomplete",
-        "company-of-another-organization",
-        "another-company",
-        "fortnox-refused",
-        "consent-needed",
-        "terms-not-accepted",
-    }
-)
-"""Refusals that are tried again where connecting begins, not where they were met."""
 
 
 class Visitor:
@@ -90,16 +71,14 @@ class Visitor:
         return page(html, status, policy=page_policy(form_targets))
 
 
-def refuse(request: Request, error: IntegrationError) -> Response[str]:
-    """Return a failure as a page: what happened, what to do, who can do it, and where to try again."""
+def refuse(request: Request, error: IntegrationError, *, again: str | None = None) -> Response[str]:
+    """Return a failure as a page: what happened, what to do, who can do it, and where to try again.
+
+    ``again`` is that address where the caller knows it; empty: nowhere.
+    """
     t = texts(request.locale)
     status = status_of(error)
-    again = ""
-    if error.reason.code in TRY_AGAIN_AT_SET_UP:
-        again = addresses.SET_UP
-    elif status in (409, 422, 500, 503):
-        again = request.path if request.method == "GET" else addresses.HOME
-    running = error.reason.params.get("synchronization", "") if status == 409 else ""
+    running = error.reason.params.get("synchronization", "") if isinstance(error, Conflict) else ""
     html = render(
         "error.html",
         t=t,
@@ -109,10 +88,19 @@ def refuse(request: Request, error: IntegrationError) -> Response[str]:
         csrf="",
         explained=t.reason(error.reason),
         status=status,
-        again=again,
+        again=_again(request, error) if again is None else again,
         running=addresses.synchronization(running) if running else "",
-        home=addresses.HOME if status in (404, 405, 400, 413, 415) or error.reason.code == "csrf-token-wrong" else "",
+        home=addresses.HOME if isinstance(error, BadRequest) and not isinstance(error, NotSignedIn) else "",
     )
     response = page(html, status)
     response.headers.update(headers_of(error))
     return response
+
+
+def _again(request: Request, error: IntegrationError) -> str:
+    """Return where to try again: connecting begins at the set-up, a wrong request is not repeated at all."""
+    if isinstance(error, NeedsAdministrator):
+        return addresses.SET_UP
+    if isinstance(error, BadRequest):
+        return ""
+    return request.path if request.method == "GET" else addresses.HOME

@@ -1,0 +1,343 @@
+"""Forms become decisions: what was moved and nothing else, and a reload never repeats them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from huma_fortnox.domain.decisions import Direction
+from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, HumaKeyRefused, NotAllowed
+from huma_fortnox.domain.outcome import Reason
+from huma_fortnox.domain.people import FieldSettings
+from huma_fortnox.pages.terms import VERSION
+from huma_fortnox.services.model import ConnectionState, DecisionInput, OrganizationSettings, SynchronizationState
+from huma_fortnox.services.ports import EmploymentDefaults
+
+from tests.unit.web.fakes import AUTHORIZATION_URL, COOKIE, RUN, Answer, World
+from tests.unit.web.markup import Page
+
+HOME = "/integrations/fortnox"
+STEPS = f"{HOME}/synchronizations/{RUN}"
+DIFFERENCES = f"{STEPS}/differences"
+NEW_PEOPLE = f"{STEPS}/new-people"
+KEY = [("client_id", "an-id"), ("client_secret", "a-secret"), ("webhook_secret", "shared")]
+EMPLOYMENT = [("personel_type", "TJM"), ("employment_form", "TV"), ("salary_form", "MAN")]
+SETTINGS = [("phone_property", "Phone2"), ("default_region", "no"), ("country_name", " Sweden ")]
+
+
+def test_only_the_radio_buttons_that_were_moved_become_decisions() -> None:
+    world = World()
+    answer = world.post(
+        DIFFERENCES,
+        [
+            ("situation", "differs"),
+            ("was:phone:u:anna", ""),
+            ("choice:phone:u:anna", "use_huma"),
+            ("was:address:u:anna", "leave"),
+            ("choice:address:u:anna", "leave"),
+            ("was:given_name:u:script", "use_huma"),
+            ("choice:given_name:u:script", "leave"),
+            ("then", "stay"),
+        ],
+    )
+    assert world.synchronizations.given == [
+        DecisionInput(direction=Direction.USE_HUMA, person="u:anna", field="phone"),
+        DecisionInput(direction=Direction.LEAVE, person="u:script", field="given_name"),
+    ]
+    assert answer.status == 303
+    assert answer.headers["location"] == f"{DIFFERENCES}?situation=differs&saved=1"
+
+
+def test_undo_takes_back_one_decision_and_keeps_the_others() -> None:
+    world = World()
+    world.post(
+        DIFFERENCES,
+        [
+            ("undo", "phone:u:anna"),
+            ("was:phone:u:anna", "use_huma"),
+            ("choice:phone:u:anna", "use_fortnox"),
+            ("was:address:u:anna", ""),
+            ("choice:address:u:anna", "use_huma"),
+        ],
+    )
+    assert world.synchronizations.given == [
+        DecisionInput(person="u:anna", field="phone"),
+        DecisionInput(direction=Direction.USE_HUMA, person="u:anna", field="address"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pressed", "decision"),
+    [
+        ("use_huma:phone", DecisionInput(direction=Direction.USE_HUMA, field="phone")),
+        ("leave:", DecisionInput(direction=Direction.LEAVE)),
+        (":phone", DecisionInput(field="phone")),
+        (":", DecisionInput()),
+    ],
+)
+def test_a_whole_field_or_everything_is_decided_and_undone_by_one_button(pressed: str, decision: DecisionInput) -> None:
+    world = World()
+    world.post(DIFFERENCES, [("wide", pressed), ("situation", "differs")])
+    assert world.synchronizations.given == [decision]
+
+
+def test_a_pair_is_confirmed_or_denied() -> None:
+    world = World()
+    world.post(
+        DIFFERENCES,
+        [
+            ("was-pair:two:21", ""),
+            ("pair:two:21", "same"),
+            ("was-pair:two:22", ""),
+            ("pair:two:22", "different"),
+            ("was-pair:x:1", "same"),
+            ("pair:x:1", "same"),
+        ],
+    )
+    assert world.synchronizations.given == [
+        DecisionInput(user_id="two", employee_id="21", same_person=True),
+        DecisionInput(user_id="two", employee_id="22", same_person=False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("then", "leads_to"),
+    [
+        ("stay", f"{DIFFERENCES}?situation=differs&after=50"),
+        ("next", f"{DIFFERENCES}?situation=differs&after=100"),
+        ("continue", NEW_PEOPLE),
+    ],
+)
+def test_the_pressed_button_decides_where_step_1_goes_on(then: str, leads_to: str) -> None:
+    pairs = [("situation", "differs"), ("after", "50"), ("next_after", "100"), ("then", then)]
+    assert World().post(DIFFERENCES, pairs).headers["location"] == leads_to
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("choice:phone:u:anna", "burn")],
+        [("wide", "burn:phone")],
+        [("pair:two:21", "perhaps")],
+        [("choice:phone:u:nobody", "use_huma")],
+    ],
+)
+def test_a_decision_that_was_never_offered_is_refused_and_nothing_kept(pairs: list[tuple[str, str]]) -> None:
+    world = World()
+    answer = world.post(DIFFERENCES, pairs)
+    assert answer.status == 400
+    assert world.synchronizations.given == []
+    assert "Nothing was changed." in answer.body
+
+
+def test_decisions_for_a_run_that_is_applied_are_refused() -> None:
+    world = World()
+    world.synchronizations.run = replace(world.synchronizations.run, state=SynchronizationState.FINISHED)
+    answer = world.post(DIFFERENCES, [("choice:phone:u:anna", "use_huma")])
+    assert answer.status == 409
+    assert "no longer waits for decisions" in answer.body
+
+
+def test_ticks_are_compared_with_what_was_listed() -> None:
+    world = World()
+    world.post(
+        NEW_PEOPLE,
+        [
+            ("list", "fortnox"),
+            ("listed:u:new", "0"),
+            ("create", "u:new"),
+            ("listed:u:left", "1"),
+            ("listed:e:31", "0"),
+        ],
+    )
+    assert world.synchronizations.given == [
+        DecisionInput(person="u:new", create=True),
+        DecisionInput(person="u:left", create=False),
+    ]
+
+
+@pytest.mark.parametrize(("every", "wanted"), [("tick", True), ("untick", False)])
+def test_one_button_ticks_or_unticks_everybody_listed(every: str, wanted: bool) -> None:
+    world = World()
+    world.post(
+        NEW_PEOPLE, [("every", every), ("listed:u:new", str(int(not wanted))), ("listed:u:left", str(int(wanted)))]
+    )
+    assert world.synchronizations.given == [DecisionInput(person="u:new", create=wanted)]
+
+
+def test_employment_settings_are_remembered() -> None:
+    world = World()
+    answer = world.post(f"{STEPS}/employment", EMPLOYMENT)
+    assert answer.status == 303
+    assert world.connect.value.settings.employment == EmploymentDefaults("TJM", "TV", "MAN")
+    assert Page(world.get(NEW_PEOPLE, "saved=employment").body).faults == []
+
+
+@pytest.mark.parametrize("left_out", range(3))
+def test_incomplete_employment_settings_are_refused_beside_their_fields(left_out: int) -> None:
+    world = World()
+    answer = world.post(f"{STEPS}/employment", [each for index, each in enumerate(EMPLOYMENT) if index != left_out])
+    _shows_an_error(answer, 400, "All three employment settings")
+    assert world.connect.value.settings.employment is None
+
+
+def test_a_run_starts_once() -> None:
+    world = World()
+    assert world.post(f"{HOME}/synchronizations").headers["location"] == STEPS
+    again = world.post(f"{HOME}/synchronizations")
+    assert again.status == 409
+    assert "is under way already" in again.body
+    assert f'href="{STEPS}"' in again.body
+
+
+def test_applying_needs_the_confirmations() -> None:
+    world = World()
+    world.synchronizations.confirm = (Reason("many-bank-accounts", {"count": "8", "people": "25"}),)
+    assert "8 bank account numbers will be changed" in world.get(f"{STEPS}/summary").body
+    _shows_an_error(world.post(f"{STEPS}/apply"), 409, "wants your confirmation")
+    answer = world.post(f"{STEPS}/apply", [("confirmed", "many-bank-accounts")])
+    assert answer.status == 303
+    assert world.synchronizations.confirmed == ["many-bank-accounts"]
+
+
+def test_applying_without_employment_settings_says_where_to_choose_them() -> None:
+    world = World()
+    world.synchronizations.missing = (Reason("employment-settings-missing"),)
+    _shows_an_error(world.post(f"{STEPS}/apply"), 400, "employment settings")
+    assert Page(world.get(f"{STEPS}/summary").body).all("button")[-2].get("disabled") is not None
+
+
+def test_a_run_can_be_cancelled() -> None:
+    world = World()
+    assert world.post(f"{STEPS}/cancel").headers["location"] == STEPS
+    assert world.synchronizations.run.state is SynchronizationState.CANCELLED
+
+
+def test_the_huma_key_is_checked_at_once_and_what_it_lacks_is_said() -> None:
+    world = World(state=ConnectionState.NOT_CONNECTED)
+    world.connect.value = replace(world.connect.value, has_huma_key=False)
+    assert "Enter the key to Huma first." in world.get(f"{HOME}/set-up").body
+    world.connect.key_problems = (Reason("field-not-editable", {"field": "bank_account"}),)
+    answer = world.post(f"{HOME}/huma-key", KEY)
+    assert world.connect.keys == [("an-id", "a-secret", "shared")]
+    assert answer.status == 303
+    assert "secret" not in answer.headers["location"]
+    path, _, query = answer.headers["location"].partition("?")
+    shown = world.get(path, query)
+    assert "Bank account number cannot be changed with this key." in shown.body
+    assert Page(shown.body).faults == []
+
+
+def test_what_the_address_claims_of_a_key_is_shown_only_in_our_own_words() -> None:
+    answer = World().get(f"{HOME}/set-up", "key=saved&lacks=consent-lost:phone,field-not-visible:%3Cscript%3E,x")
+    assert "taken back" not in answer.body
+    assert "script" not in answer.body
+
+
+@pytest.mark.parametrize("missing", ["client_id", "client_secret"])
+def test_a_missing_part_of_the_key_is_marked_at_its_field(missing: str) -> None:
+    world = World(state=ConnectionState.NOT_CONNECTED)
+    answer = world.post(f"{HOME}/huma-key", [each for each in KEY if each[0] != missing])
+    page = _shows_an_error(answer, 400, "Something is missing here.")
+    [field] = [each for each in page.all("input") if each.get("name") == missing]
+    assert field["aria-invalid"] == "true"
+    assert field["aria-describedby"] == f"error-{missing}"
+    assert world.connect.keys == []
+    assert "a-secret" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "told"),
+    [
+        (HumaKeyRefused(), 409, "Huma does not accept the API key."),
+        (NotAllowed("huma-key-of-another-organization"), 403, "another organization"),
+        (BadRequest("webhook-secret-missing"), 400, "client secret is missing"),
+    ],
+)
+def test_a_refused_key_is_explained_on_the_form(failure: HumaKeyRefused, status: int, told: str) -> None:
+    world = World(state=ConnectionState.NOT_CONNECTED)
+    world.connect.failure = failure
+    answer = world.post(f"{HOME}/huma-key", KEY)
+    _shows_an_error(answer, status, told)
+    assert "a-secret" not in answer.body
+
+
+def test_accepted_terms_lead_to_fortnox() -> None:
+    world = World(state=ConnectionState.NOT_CONNECTED)
+    answer = world.post(f"{HOME}/set-up", [("terms", VERSION)])
+    assert answer.status == 303
+    assert answer.headers["location"] == AUTHORIZATION_URL
+    assert world.connect.begun == [(COOKIE, VERSION)]
+
+
+@pytest.mark.parametrize("given", [[], [("terms", "")], [("terms", "1999-01-01")]])
+def test_without_the_tick_nothing_begins(given: list[tuple[str, str]]) -> None:
+    world = World(state=ConnectionState.NOT_CONNECTED)
+    page = _shows_an_error(world.post(f"{HOME}/set-up", given), 400, "not accepted yet")
+    [box] = [each for each in page.all("input") if each.get("name") == "terms"]
+    assert box["aria-describedby"] == "error-terms"
+    assert world.connect.begun == []
+
+
+def test_settings_are_saved() -> None:
+    world = World()
+    answer = world.post(f"{HOME}/settings", [*SETTINGS, *EMPLOYMENT])
+    assert answer.headers["location"] == f"{HOME}/settings?saved=1"
+    assert world.connect.value.settings == OrganizationSettings(
+        FieldSettings("Phone2", "NO", "Sweden"), EmploymentDefaults("TJM", "TV", "MAN")
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("phone_property", "Phone3"),
+        ("default_region", "S1"),
+        ("default_region", "ÅÄ"),
+        ("country_name", ""),
+        ("country_name", "x" * 61),
+        ("salary_form", "MAN"),
+    ],
+)
+def test_unusable_settings_are_marked_and_nothing_is_saved(name: str, value: str) -> None:
+    world = World()
+    before = world.connect.value
+    pairs = [each for each in SETTINGS if each[0] != name]
+    answer = world.post(f"{HOME}/settings", [*pairs, (name, value)])
+    _shows_an_error(answer, 400, "needs your attention")
+    assert world.connect.value == before
+
+
+def test_disconnecting_asks_once() -> None:
+    world = World()
+    asked = world.get(f"{HOME}/disconnect")
+    assert "Who is paired with whom is forgotten." in asked.body
+    assert world.connect.value.state is ConnectionState.ACTIVE
+    assert world.post(f"{HOME}/disconnect").headers["location"] == HOME
+    assert "was disconnected" in world.get(HOME).body
+
+
+def test_disconnecting_during_a_run_leads_to_the_run() -> None:
+    world = World()
+    world.connect.failure = Conflict("synchronization-running", {"synchronization": RUN})
+    answer = world.post(f"{HOME}/disconnect")
+    assert answer.status == 409
+    assert f'href="{STEPS}"' in answer.body
+
+
+def test_starting_without_a_working_connection_says_what_to_do() -> None:
+    world = World()
+    world.synchronizations.failure = ConsentNeeded("consent-lost")
+    answer = world.post(f"{HOME}/synchronizations")
+    assert answer.status == 409
+    assert "Connect again" in answer.body
+
+
+def _shows_an_error(answer: Answer, status: int, told: str) -> Page:
+    assert answer.status == status
+    page = Page(answer.body)
+    assert page.faults == []
+    assert told in page.text
+    assert "Error:" in answer.body[: answer.body.index("</title>")]
+    assert 'role="alert"' in answer.body
+    return page

@@ -1,0 +1,197 @@
+"""Every page in every state: well-formed, labelled, closed to the outside, and safe to show a hostile name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from huma_fortnox.domain.decisions import Decisions, Direction
+from huma_fortnox.domain.outcome import Reason
+from huma_fortnox.pages.texts import locales
+from huma_fortnox.services.model import ConnectionState, SynchronizationState
+
+from tests.unit.web.fakes import NOW, PLAN, RUN, Answer, World
+from tests.unit.web.markup import Page
+
+HOME = "/integrations/fortnox"
+STEPS = f"{HOME}/synchronizations/{RUN}"
+
+PAGES = [
+    *((state, HOME, "") for state in ConnectionState),
+    (ConnectionState.NOT_CONNECTED, f"{HOME}/set-up", ""),
+    (ConnectionState.NOT_CONNECTED, f"{HOME}/set-up", "key=change"),
+    (ConnectionState.NOT_CONNECTED, f"{HOME}/set-up", "key=saved&lacks=field-not-visible%3Aphone"),
+    (ConnectionState.ACTIVE, f"{HOME}/terms", ""),
+    (ConnectionState.ACTIVE, f"{HOME}/settings", ""),
+    (ConnectionState.ACTIVE, f"{HOME}/settings", "saved=1"),
+    (ConnectionState.ACTIVE, f"{HOME}/activity", ""),
+    (ConnectionState.ACTIVE, f"{HOME}/activity", "after=x"),
+    (ConnectionState.ACTIVE, f"{HOME}/disconnect", ""),
+    *((ConnectionState.ACTIVE, f"{STEPS}/differences", f"situation={one}") for one in ("differs", "ambiguous")),
+    *((ConnectionState.ACTIVE, f"{STEPS}/differences", f"situation={one}") for one in ("blocked", "in_sync")),
+    (ConnectionState.ACTIVE, f"{STEPS}/differences", "saved=1"),
+    (ConnectionState.ACTIVE, f"{STEPS}/new-people", ""),
+    (ConnectionState.ACTIVE, f"{STEPS}/summary", ""),
+]
+
+
+@pytest.mark.parametrize("locale", locales())
+@pytest.mark.parametrize(("state", "path", "query"), PAGES)
+def test_a_page_is_well_formed_and_labelled(state: ConnectionState, path: str, query: str, locale: str) -> None:
+    answer = World(state=state, locale=locale).get(path, query)
+    assert answer.status == 200
+    _is_a_good_page(answer, locale)
+
+
+@pytest.mark.parametrize("locale", locales())
+@pytest.mark.parametrize("state", list(SynchronizationState))
+def test_a_run_has_a_good_page_in_every_state(state: SynchronizationState, locale: str) -> None:
+    world = World(locale=locale)
+    world.synchronizations.run = replace(
+        world.synchronizations.run,
+        state=state,
+        finished_at=NOW,
+        outcomes={"done": 2, "held": 1, "failed": 1},
+        reason=Reason("decisions-timed-out") if state is SynchronizationState.CANCELLED else None,
+    )
+    answer = world.get(STEPS)
+    if answer.status == 303:
+        answer = world.get(answer.headers["location"])
+    assert answer.status == 200
+    _is_a_good_page(answer, locale)
+
+
+def test_pages_are_not_kept_and_carry_the_security_headers() -> None:
+    answer = World().get(HOME)
+    assert answer.headers["cache-control"] == "no-store"
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["strict-transport-security"].startswith("max-age=")
+
+
+def test_the_set_up_form_may_lead_to_fortnox_and_no_other_form_may() -> None:
+    world = World(state=ConnectionState.NOT_CONNECTED)
+    assert (
+        "form-action 'self' https://apps.fortnox.se;" in world.get(f"{HOME}/set-up").headers["content-security-policy"]
+    )
+    assert "form-action 'self';" in world.get(HOME).headers["content-security-policy"]
+
+
+def test_the_stylesheet_is_kept_for_ever_under_an_address_of_its_own() -> None:
+    world = World()
+    [link] = [each for each in Page(world.get(HOME).body).all("link") if each["rel"] == "stylesheet"]
+    answer = world.get(link["href"], cookie=None)
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in answer.headers["cache-control"]
+    assert "http" not in answer.body
+    assert world.get("/assets/0000.css", cookie=None).status == 404
+
+
+def test_the_first_page_is_small_over_the_wire() -> None:
+    world = World(state=ConnectionState.NOT_CONNECTED)
+    raw = 0
+    for path in (HOME, *(each["href"] for each in Page(world.get(HOME).body).all("link"))):
+        raw += len(world.get(path, headers={"accept-encoding": "gzip"}).body)
+    assert raw < 50_000
+
+
+def test_a_hostile_name_is_inert() -> None:
+    world = World()
+    world.synchronizations.run = replace(world.synchronizations.run, state=SynchronizationState.FINISHED)
+    for path in (f"{STEPS}/result", HOME):
+        page = Page(world.get(path).body)
+        assert not page.all("script")
+    assert "&lt;script&gt;" in world.get(f"{STEPS}/result").body
+    differences = Page(World().get(f"{STEPS}/differences").body)
+    assert "<script>alert(1)</script>" in differences.text
+    assert not differences.all("script")
+
+
+def test_bank_accounts_are_masked() -> None:
+    body = World().get(f"{STEPS}/differences").body
+    assert "Handelsbanken •••• 8001" in body
+    assert "512028001" not in body
+    assert "000620" not in body
+
+
+def test_the_overview_shows_the_table_of_fields_with_their_rules() -> None:
+    page = Page(World(state=ConnectionState.NOT_CONNECTED).get(HOME).body)
+    for name in ("E-mail", "Employment ID", "Bank account number", "Last day of work"):
+        assert name in page.text
+    assert "integration licence" in page.text
+
+
+def test_an_employment_id_cannot_be_sent_to_fortnox() -> None:
+    page = Page(World().get(f"{STEPS}/differences").body)
+    offered = [each["value"] for each in page.all("input") if each.get("name") == "choice:employment_id:u:anna"]
+    assert offered == ["use_fortnox", "leave"]
+
+
+def test_nobody_is_ticked_for_the_administrator() -> None:
+    page = Page(World().get(f"{STEPS}/new-people").body)
+    boxes = [each for each in page.all("input") if each.get("type") == "checkbox"]
+    assert [each["value"] for each in boxes] == ["e:31", "u:new", "u:left"]
+    assert not [each for each in boxes if "checked" in each]
+
+
+def test_a_person_that_cannot_be_created_has_a_reason_and_no_box() -> None:
+    page = Page(World().get(f"{STEPS}/new-people").body)
+    assert "listed:u:held" not in [each.get("name") for each in page.all("input")]
+    assert "There is no e-mail address in Huma" in page.text
+
+
+def test_a_choice_for_a_whole_field_is_not_shown_as_made_where_it_would_remove_a_value() -> None:
+    world = World()
+    person = replace(
+        PLAN[1],
+        changes=tuple(replace(each, chosen=Direction.USE_HUMA, clears=each.huma is None) for each in PLAN[1].changes),
+    )
+    world.synchronizations.plan = (person,)
+    world.synchronizations.decisions = Decisions(everything=Direction.USE_HUMA)
+    page = Page(world.get(f"{STEPS}/differences").body)
+    checked = {each["name"]: each["value"] for each in page.all("input") if "checked" in each}
+    assert checked["choice:given_name:u:script"] == "use_huma"
+    assert "choice:phone:u:script" not in checked
+
+
+def test_the_progress_page_reloads_itself_until_told_otherwise() -> None:
+    world = World()
+    world.synchronizations.run = replace(world.synchronizations.run, state=SynchronizationState.READING)
+    assert [each["content"] for each in Page(world.get(STEPS).body).all("meta") if "http-equiv" in each] == ["3"]
+    assert not [each for each in Page(world.get(STEPS, "refresh=off").body).all("meta") if "http-equiv" in each]
+
+
+def test_the_active_page_lists_what_needs_attention_until_it_is_mended() -> None:
+    world = World()
+    assert "This is not a possible phone number." in world.get(HOME).body
+    mended = replace(world.activity.entries[0], person="bo", name="Bo Ek")
+    world.activity.entries = (mended, *world.activity.entries[1:])
+    page = world.get(HOME).body
+    attention = page[page.index('id="attention"') : page.index('id="log"')]
+    assert "Nothing. Everything" in attention
+
+
+def test_a_lost_consent_is_the_first_thing_on_the_page() -> None:
+    page = World(state=ConnectionState.NEEDS_REAUTHORIZATION).get(HOME).body
+    assert "The consent in Fortnox has been taken back" in page
+    assert "Connect again" in page
+    assert 'action="/integrations/fortnox/synchronizations"' not in page
+
+
+def test_the_terms_can_be_read_by_anybody() -> None:
+    answer = World().get(f"{HOME}/terms", cookie=None, headers={"accept-language": "de"})
+    assert answer.status == 200
+    assert Page(answer.body).all("html")[0]["lang"] == "en"
+
+
+def _is_a_good_page(answer: Answer, locale: str) -> None:
+    page = Page(answer.body)
+    assert page.faults == []
+    assert page.all("html")[0]["lang"] == locale
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "{" not in page.text
