@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 from huma_fortnox.adapters.activity import KEPT_SECONDS
 from huma_fortnox.adapters.connections import (
@@ -64,7 +65,7 @@ def _run(organization_id: str, item: Item) -> Synchronization:
 
 def _decision_sort_key(decision: DecisionInput) -> str:
     if decision.same_person is not None:
-        return f"DECISION#PAIR#{decision.user_id}#{decision.employee_id}"
+        return f"DECISION#PAIR#{quote(decision.user_id)}#{decision.employee_id}"
     if decision.create is not None:
         return f"DECISION#CREATE#{decision.person}"
     if decision.person:
@@ -269,7 +270,7 @@ class DynamoSynchronizations:
                 case "CREATE":
                     creations[rest] = item["value"]
                 case "PAIR":
-                    pairs[first, second] = item["value"]
+                    pairs[unquote(first), second] = item["value"]
         return Decisions(everything, fields, changes, creations, pairs)
 
     # -- the result

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from huma_fortnox.domain.errors import TransientError
+from huma_fortnox.domain.errors import BadRequest, Defect, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +27,16 @@ _BATCH = 25
 _GET_BATCH = 100
 _NAME = re.compile(r"#(\w+)")
 _TRIES = 6
+_LONGEST_PK, _LONGEST_SK = 2048, 1024
+"""Bytes of UTF-8 that the keys may have (DynamoDB's quotas)."""
+
+_OURS_TO_MEND = {
+    "AccessDeniedException",
+    "SerializationException",
+    "UnrecognizedClientException",
+    "ValidationException",
+}
+"""Refusals that no repetition changes: a request of ours that is wrong, or a right that is missing."""
 
 
 def _plain(value: Any) -> Any:
@@ -44,6 +54,14 @@ def _number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
+def _possible(pk: str, sk: str) -> bool:
+    try:
+        return len(pk.encode()) <= _LONGEST_PK and len(sk.encode()) <= _LONGEST_SK
+    except UnicodeEncodeError:
+        # half a character, which JSON can carry and DynamoDB cannot
+        return False
+
+
 def condition_failed(error: ClientError) -> bool:
     """Tell whether a write was refused because its condition did not hold."""
     code = error.response["Error"]["Code"]
@@ -51,7 +69,12 @@ def condition_failed(error: ClientError) -> bool:
 
 
 class Table:
-    """The state table; every method raises ``TransientError("state-unavailable")`` when DynamoDB does not answer."""
+    """The state table.
+
+    Every method raises ``TransientError("state-unavailable")`` when DynamoDB does not answer, and
+    ``Defect("state-refused")`` when it answers that the request itself is at fault. Keys come from callers as well:
+    one that no item can have finds nothing.
+    """
 
     def __init__(self, client: DynamoDBClient, name: str, *, clock: Callable[[], float] = time.time) -> None:
         self.client = client
@@ -62,6 +85,8 @@ class Table:
 
     def get(self, pk: str, sk: str, *, consistent: bool = True) -> Item | None:
         """Return the item, or ``None`` when there is none or it has expired."""
+        if not _possible(pk, sk):
+            return None
         answer = self._call(
             "get_item", Key=self._marshal({"pk": pk, "sk": sk}), TableName=self.name, ConsistentRead=consistent
         )
@@ -70,7 +95,7 @@ class Table:
     def get_many(self, keys: Iterable[tuple[str, str]]) -> list[Item]:
         """Return those of the items that exist, in no order."""
         found: list[Item] = []
-        wanted = [self._marshal({"pk": pk, "sk": sk}) for pk, sk in dict.fromkeys(keys)]
+        wanted = [self._marshal({"pk": pk, "sk": sk}) for pk, sk in dict.fromkeys(keys) if _possible(pk, sk)]
         for start in range(0, len(wanted), _GET_BATCH):
             pending: Any = {self.name: {"Keys": wanted[start : start + _GET_BATCH], "ConsistentRead": True}}
             for attempt in range(_TRIES):
@@ -154,7 +179,12 @@ class Table:
     def page(
         self, pk: str, prefix: str = "", *, after: str = "", limit: int = 100, newest_first: bool = False
     ) -> tuple[list[Item], str]:
-        """Return up to ``limit`` items whose ``sk`` starts with ``prefix``, and the ``sk`` to continue after."""
+        """Return up to ``limit`` items whose ``sk`` starts with ``prefix``, and the ``sk`` to continue after.
+
+        Raises ``BadRequest("query-invalid")`` for an ``after`` that no page of this list can have returned.
+        """
+        if after and not (after.startswith(prefix) and _possible(pk, after)):
+            raise BadRequest("query-invalid", {"name": "after", "expected": "where the page before ended"})
         items: list[Item] = []
         while True:
             extra: dict[str, Any] = {}
@@ -207,23 +237,23 @@ class Table:
     def put_with_update(self, item: Item, key: tuple[str, str], assign: Mapping[str, Any]) -> None:
         """Write one item and change attributes of another (created if need be), both or none."""
         names = ", ".join(f"#{name} = :{name}" for name in assign)
-        self._call(
-            "transact_write_items",
-            TransactItems=[
-                {"Put": {"TableName": self.name, "Item": self._marshal(item)}},
-                {
-                    "Update": {
-                        "TableName": self.name,
-                        "Key": self._marshal({"pk": key[0], "sk": key[1]}),
-                        "UpdateExpression": f"SET {names}",
-                        "ExpressionAttributeNames": {f"#{name}": name for name in assign},
-                        "ExpressionAttributeValues": self._marshal(
-                            {f":{name}": value for name, value in assign.items()}
-                        ),
-                    }
-                },
-            ],
-        )
+        writes: Any = [
+            {"Put": {"TableName": self.name, "Item": self._marshal(item)}},
+            {
+                "Update": {
+                    "TableName": self.name,
+                    "Key": self._marshal({"pk": key[0], "sk": key[1]}),
+                    "UpdateExpression": f"SET {names}",
+                    "ExpressionAttributeNames": {f"#{name}": name for name in assign},
+                    "ExpressionAttributeValues": self._marshal({f":{name}": value for name, value in assign.items()}),
+                }
+            },
+        ]
+        try:
+            self._call("transact_write_items", TransactItems=writes)
+        except ClientError as error:
+            # Without a condition it is cancelled only because somebody else writes one of the items just now.
+            raise TransientError("state-unavailable", {"code": error.response["Error"]["Code"]}) from None
 
     def _conditional(self, condition: str, values: Mapping[str, Any] | None, *, also: str = "") -> dict[str, Any]:
         extra: dict[str, Any] = {"TableName": self.name}
@@ -252,6 +282,9 @@ class Table:
         except ClientError as error:
             if condition_failed(error):
                 raise
-            raise TransientError("state-unavailable", {"code": error.response["Error"]["Code"]}) from None
+            code = error.response["Error"]["Code"]
+            if code in _OURS_TO_MEND:
+                raise Defect("state-refused", {"code": code}) from None
+            raise TransientError("state-unavailable", {"code": code}) from None
         except BotoCoreError as error:
             raise TransientError("state-unavailable", {"code": type(error).__name__}) from None
