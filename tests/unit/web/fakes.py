@@ -77,7 +77,7 @@ class FakeSessions:
 
     def bearer(self, token: str) -> Administrator:
         if token != BEARER:
-            raise NotSignedIn("bearer-invalid")
+            raise NotSignedIn("launch-invalid")
         return self.administrator
 
     def close(self, cookie: str) -> None:

@@ -138,7 +138,7 @@ def _worlds() -> list[World]:
         settings=replace(full.connect.value.settings, employment=EmploymentDefaults("TJM", "TV", "MAN")),
     )
     full.synchronizations.run = replace(
-        full.synchronizations.run, finished_at=NOW, outcomes={"done": 1}, reason=Reason("cancelled")
+        full.synchronizations.run, finished_at=NOW, outcomes={"done": 1}, reason=Reason("decisions-timed-out")
     )
     full.connect.key_problems = (Reason("field-not-visible", {"field": "phone"}),)
     assert full.synchronizations.run.state is SynchronizationState.AWAITING_DECISIONS

@@ -29,7 +29,7 @@ def test_a_launch_token_opens_a_session_and_leaves_the_address_bar() -> None:
         (NotSignedIn("launch-invalid"), 401, "cannot be used"),
         (NotSignedIn("launch-expired"), 401, "too old"),
         (NotSignedIn("launch-used"), 401, "used already"),
-        (NotSignedIn("launch-foreign"), 401, "not made by Huma"),
+        (NotSignedIn("launch-not-for-us"), 401, "not made by Huma"),
         (NotAllowed("permission-missing"), 403, "Organization-wide settings"),
     ],
 )

@@ -1,0 +1,122 @@
+"""What the pages show of a plan."""
+
+from __future__ import annotations
+
+import pytest
+from huma_fortnox.domain.decisions import Decisions, Direction
+from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
+from huma_fortnox.domain.people import FieldSettings
+from huma_fortnox.domain.plan_types import PlannedPerson, Situation
+from huma_fortnox.pages import views
+from huma_fortnox.pages.render import render, strong
+from huma_fortnox.pages.texts import texts
+from huma_fortnox.pages.values import marked, person_name, shower
+from huma_fortnox.services.model import Activity, Cause, PeoplePage
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.web.fakes import PLAN, change, employee, user
+
+T = texts("en")
+SHOW = shower(FieldSettings())
+
+
+def shown(*people: PlannedPerson, decisions: Decisions | None = None) -> list[views.PersonView]:
+    return views.people(PeoplePage(people, decisions or Decisions()), SHOW, T)
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_marking_loses_nothing_and_marks_all_that_differs(one: str, other: str) -> None:
+    left, right = marked(one, other)
+    assert "".join(left) == one
+    assert "".join(right) == other
+    assert (left[0], left[2]) == (right[0], right[2])
+    assert (left[1] == right[1] == "") is (one == other)
+
+
+@pytest.mark.parametrize(
+    ("person", "name"),
+    [
+        (PlannedPerson("u:1", Situation.DIFFERS, user("1", " Anna ", "Berg"), employee("7", "X", "Y")), "Anna Berg"),
+        (PlannedPerson("u:1", Situation.DIFFERS, user("1", "", "  "), employee("7", "Bo", "Ek")), "Bo Ek"),
+        (PlannedPerson("e:007", Situation.ONLY_IN_FORTNOX, employee=employee("007", "", "")), "007"),
+        (PlannedPerson("u:1", Situation.ONLY_IN_HUMA, user("1", "", "")), "u:1"),
+    ],
+)
+def test_a_person_is_called_by_the_best_name_there_is(person: PlannedPerson, name: str) -> None:
+    assert person_name(person) == name
+
+
+def test_candidates_on_the_same_page_are_described_with_name_and_address() -> None:
+    [two] = [each for each in shown(*PLAN) if each.key == "u:two"]
+    assert two.candidates[0].employee == "Tove Möjlig two@example.se, no. 21"
+    assert two.candidates[1].employee == "no. 22"
+    assert two.candidates[1].evidence == "E-mail, Name"
+
+
+def test_a_field_that_cannot_be_empty_offers_no_direction_that_would_empty_it() -> None:
+    person = PlannedPerson("u:1", Situation.DIFFERS, user("1", "A", "B"), changes=(change("given_name", None, "Anna"),))
+    [row] = shown(person)[0].differences
+    assert [option.value for option in row.options] == ["use_fortnox", "leave"]
+    assert row.clears == ""
+
+
+def test_a_direction_that_would_remove_a_value_says_so_beforehand() -> None:
+    person = PlannedPerson(
+        "u:1",
+        Situation.DIFFERS,
+        changes=(change("phone", None, "070-1"), change("address", {"line1": "A"}, None), change("phone", "1", "2")),
+    )
+    assert [row.clears for row in shown(person)[0].differences] == [
+        "Use Huma removes the value in Fortnox.",
+        "Use Fortnox removes the value in Huma.",
+        "",
+    ]
+
+
+def test_an_exact_decision_is_shown_as_made_even_if_it_removes_a_value() -> None:
+    removing = change("phone", None, "070-1", chosen=Direction.USE_HUMA, clears=True)
+    person = PlannedPerson("u:1", Situation.DIFFERS, changes=(removing,))
+    exact = Decisions(changes={("u:1", "phone"): Direction.USE_HUMA})
+    assert shown(person)[0].differences[0].was == ""
+    assert shown(person, decisions=exact)[0].differences[0].was == "use_huma"
+
+
+def test_the_picture_covers_everybody_once() -> None:
+    slices = views.picture({"in_sync": 3, "differs": 1}, T)
+    assert [(each.situation, each.count) for each in slices][:2] == [("in_sync", 3), ("differs", 1)]
+    assert sum(each.width for each in slices) == pytest.approx(100)
+    assert slices[1].start == pytest.approx(75)
+    assert sum(each.width for each in views.picture({}, T)) == 0
+
+
+def test_what_needs_somebody_stands_first_in_a_result() -> None:
+    found = views.outcomes(
+        [
+            FieldOutcome("phone", Outcome.DONE),
+            FieldOutcome("email", Outcome.HELD),
+            FieldOutcome("person", Outcome.FAILED),
+        ],
+        T,
+    )
+    assert [each.outcome for each in found] == ["failed", "held", "done"]
+
+
+def test_only_the_newest_word_about_a_field_needs_attention() -> None:
+    def entry(at: int, outcome: Outcome, field: str = "phone") -> Activity:
+        return Activity(at, "push", Cause.EVENT, "p", "P", (FieldOutcome(field, outcome, reason=Reason("x")),))
+
+    held = views.needs_attention([entry(3, Outcome.DONE), entry(2, Outcome.HELD), entry(1, Outcome.FAILED, "email")])
+    assert [(each.at, outcome.field) for each, outcome in held] == [(1, "email")]
+
+
+@given(st.text(alphabet="*<>&\"'ab ", max_size=20))
+def test_emphasis_in_a_text_never_becomes_other_markup(text: str) -> None:
+    made = str(strong(text)).replace("<strong>", "").replace("</strong>", "")
+    assert "<" not in made
+    assert ">" not in made
+
+
+def test_templates_fail_on_a_name_they_do_not_know() -> None:
+    with pytest.raises(Exception, match="undefined"):
+        render("signed-out.html")
