@@ -35,7 +35,7 @@ def wrapped(value: Any = None, *, editable: bool = True) -> Json:
 def user_record(identifier: str = "u1", *, active: bool = True, position: bool = True, **values: Any) -> Json:
     """UserDetails with everything visible; ``values`` are plain and go by the names of the fields table."""
     record: Json = {"id": identifier, "status": {"active": active}, "type": "user", "position": None}
-    dates = {}
+    dates: Json = {}
     for key, row in FIELDS.items():
         holder = dates if row.on_position else record
         holder[row.huma_property] = wrapped(values.get(key))
@@ -52,7 +52,7 @@ def employee_record(identifier: str = "1", *, inactive: bool = False, **values: 
     for key, row in FIELDS.items():
         value = values.get(key)
         if isinstance(value, Mapping):
-            record |= dict.fromkeys(row.fortnox, "") | value
+            record |= {**dict.fromkeys(row.fortnox, ""), **value}
         elif key != "employment_id":
             record |= dict.fromkeys(row.fortnox, value or "")
     return record
