@@ -36,4 +36,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     def carry(record: SQSRecord) -> None:
         batch.carry(record.raw_event)
 
-    return process_partial_response(event=event, record_handler=carry, processor=processor, context=context)
+    try:
+        return process_partial_response(event=event, record_handler=carry, processor=processor, context=context)
+    finally:
+        application.systems.give_back()

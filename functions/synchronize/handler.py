@@ -43,4 +43,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         "summarize": steps.summarize,
         "unlock": steps.unlock,
     }
-    return known[step](run["organization_id"], run["synchronization_id"], *rest)
+    try:
+        return known[step](run["organization_id"], run["synchronization_id"], *rest)
+    finally:
+        application.systems.give_back()

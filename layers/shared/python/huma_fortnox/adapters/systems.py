@@ -51,6 +51,7 @@ class RealSystems:
         self._on_consent_lost = on_consent_lost
         self._humas: dict[tuple[str, str], Huma] = {}
         self._fortnoxes: dict[str, Fortnox] = {}
+        self._budgets: dict[str, SharedRateBudget] = {}
 
     def huma(self, organization_id: str) -> Huma:
         """Return the organization's Huma; raises ``HumaKeyRefused("huma-key-missing")`` without a key."""
@@ -71,8 +72,18 @@ class RealSystems:
         """Return the organization's Fortnox company; its calls raise ``ConsentNeeded`` when it is not connected."""
         if organization_id not in self._fortnoxes:
             _make_room(self._fortnoxes)
+            _make_room(self._budgets)
             self._fortnoxes[organization_id] = self._open_fortnox(organization_id)
         return self._fortnoxes[organization_id]
+
+    def give_back(self) -> None:
+        """Give back what was taken of the rate budgets and not used; to be called when an invocation ends.
+
+        Between two invocations a process stands still and cannot hear that others wait: what it kept would be out of
+        everybody's reach until its holding has run out.
+        """
+        for budget in self._budgets.values():
+            budget.give_back()
 
     def _open_huma(self, access: HumaAccess, http: HttpPolicy) -> Huma:
         return HumaClient(self._huma_api_url, access.client_id, access.client_secret, http)
@@ -83,7 +94,7 @@ class RealSystems:
 
         time_left = self._http.deadline.remaining
         tokens = FortnoxTokens(organization_id, self._secrets, self._table, self._app, lost, time_left=time_left)
-        budget = SharedRateBudget(self._table, organization_id, time_left=time_left)
+        budget = self._budgets[organization_id] = SharedRateBudget(self._table, organization_id, time_left=time_left)
         return FortnoxClient(self._fortnox_api_url, tokens, budget, self._http.for_organization(organization_id))
 
 
