@@ -81,6 +81,16 @@ def test_a_whole_field_or_everything_is_decided_and_undone_by_one_button(pressed
     assert world.synchronizations.given == [decision]
 
 
+def test_a_button_for_a_whole_field_or_another_situation_loses_no_choice() -> None:
+    world = World()
+    moved = ("choice:phone:u:anna", "use_huma")
+    answer = world.post(DIFFERENCES, [moved, ("show", "blocked"), ("situation", "differs"), ("after", "50")])
+    assert answer.headers["location"] == f"{DIFFERENCES}?situation=blocked&saved=1"
+    world.post(DIFFERENCES, [moved, ("wide", "leave:address")])
+    exact = DecisionInput(direction=Direction.USE_HUMA, person="u:anna", field="phone")
+    assert world.synchronizations.given == [exact, exact, DecisionInput(direction=Direction.LEAVE, field="address")]
+
+
 def test_a_pair_is_confirmed_or_denied() -> None:
     world = World()
     world.post(
@@ -104,6 +114,7 @@ def test_a_pair_is_confirmed_or_denied() -> None:
     ("then", "leads_to"),
     [
         ("stay", f"{DIFFERENCES}?situation=differs&after=50"),
+        ("first", f"{DIFFERENCES}?situation=differs"),
         ("next", f"{DIFFERENCES}?situation=differs&after=100"),
         ("continue", NEW_PEOPLE),
     ],
@@ -138,45 +149,73 @@ def test_decisions_for_a_run_that_is_applied_are_refused() -> None:
     assert "no longer waits for decisions" in answer.body
 
 
-def test_ticks_are_compared_with_what_was_listed() -> None:
+def test_ticks_of_both_lists_are_compared_with_what_was_listed() -> None:
     world = World()
-    world.post(
+    answer = world.post(
         NEW_PEOPLE,
         [
-            ("list", "fortnox"),
-            ("listed:u:new", "0"),
+            ("listed:fortnox:u:new", "0"),
             ("create", "u:new"),
-            ("listed:u:left", "1"),
-            ("listed:e:31", "0"),
+            ("listed:fortnox:u:left", "1"),
+            ("listed:huma:e:31", "1"),
+            ("create", "e:31"),
+            ("then", "stay"),
         ],
     )
     assert world.synchronizations.given == [
         DecisionInput(person="u:new", create=True),
         DecisionInput(person="u:left", create=False),
     ]
+    assert answer.headers["location"] == f"{NEW_PEOPLE}?saved=1"
 
 
 @pytest.mark.parametrize(("every", "wanted"), [("tick", True), ("untick", False)])
-def test_one_button_ticks_or_unticks_everybody_listed(every: str, wanted: bool) -> None:
+def test_one_button_ticks_or_unticks_a_list_and_keeps_the_other(every: str, wanted: bool) -> None:
     world = World()
     world.post(
-        NEW_PEOPLE, [("every", every), ("listed:u:new", str(int(not wanted))), ("listed:u:left", str(int(wanted)))]
+        NEW_PEOPLE,
+        [
+            ("every", f"{every}:fortnox"),
+            ("listed:fortnox:u:new", str(int(not wanted))),
+            ("listed:fortnox:u:left", str(int(wanted))),
+            ("listed:huma:e:31", "0"),
+            ("create", "e:31"),
+        ],
     )
-    assert world.synchronizations.given == [DecisionInput(person="u:new", create=wanted)]
+    assert world.synchronizations.given == [
+        DecisionInput(person="u:new", create=wanted),
+        DecisionInput(person="e:31", create=True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("then", "leads_to"),
+    [
+        ("stay", f"{NEW_PEOPLE}?huma_after=7&fortnox_after=9"),
+        ("next:huma", f"{NEW_PEOPLE}?huma_after=8&fortnox_after=9#list-huma"),
+        ("first:fortnox", f"{NEW_PEOPLE}?huma_after=7#list-fortnox"),
+        ("back", DIFFERENCES),
+        ("continue", f"{STEPS}/summary"),
+    ],
+)
+def test_the_pressed_button_decides_where_step_2_goes_on(then: str, leads_to: str) -> None:
+    pairs = [("huma_after", "7"), ("huma_next", "8"), ("fortnox_after", "9"), ("fortnox_next", ""), ("then", then)]
+    assert World().post(NEW_PEOPLE, pairs).headers["location"] == leads_to
 
 
 def test_employment_settings_are_remembered() -> None:
     world = World()
-    answer = world.post(f"{STEPS}/employment", EMPLOYMENT)
+    answer = world.post(NEW_PEOPLE, [*EMPLOYMENT, ("then", "continue")])
     assert answer.status == 303
     assert world.connect.value.settings.employment == EmploymentDefaults("TJM", "TV", "MAN")
-    assert Page(world.get(NEW_PEOPLE, "saved=employment").body).faults == []
+    selected = [each["value"] for each in Page(world.get(NEW_PEOPLE).body).all("option") if "selected" in each]
+    assert selected == ["TJM", "TV", "MAN"]
 
 
 @pytest.mark.parametrize("left_out", range(3))
 def test_incomplete_employment_settings_are_refused_beside_their_fields(left_out: int) -> None:
     world = World()
-    answer = world.post(f"{STEPS}/employment", [each for index, each in enumerate(EMPLOYMENT) if index != left_out])
+    answer = world.post(NEW_PEOPLE, [each for index, each in enumerate(EMPLOYMENT) if index != left_out])
     _shows_an_error(answer, 400, "All three employment settings")
     assert world.connect.value.settings.employment is None
 

@@ -81,7 +81,6 @@ POSTS = [
     "/synchronizations",
     "/synchronizations/run-1/differences",
     "/synchronizations/run-1/new-people",
-    "/synchronizations/run-1/employment",
     "/synchronizations/run-1/apply",
     "/synchronizations/run-1/cancel",
 ]

@@ -35,6 +35,8 @@ ACTIVITY_ROWS = 50
 KEY_PROBLEMS = ("field-not-visible", "field-not-editable")
 """What a working Huma key may lack; the key is kept all the same."""
 LONGEST_KEY = 255
+EMPLOYMENT_FIELDS = ("personel_type", "employment_form", "salary_form")
+"""The form's names of the employment settings, in the order of ``EmploymentDefaults``."""
 
 
 class ConnectionPages:
@@ -221,7 +223,7 @@ class ConnectionPages:
         if not 0 < len(fields.country_name) <= 60:
             errors["country_name"] = BadRequest("value-missing").reason
         chosen = employment_of(form)
-        if chosen is None and any(form.get(name) for name in ("personel_type", "employment_form", "salary_form")):
+        if chosen is None and any(form.get(name) for name in EMPLOYMENT_FIELDS):
             errors["employment"] = BadRequest("employment-incomplete").reason
         settings = OrganizationSettings(fields=fields, employment=chosen)
         if errors:
@@ -287,7 +289,7 @@ def _problems(lacks: str) -> list[Reason]:
 
 def employment_of(form: Form) -> EmploymentDefaults | None:
     """Return the employment settings of a form, or ``None`` unless all three are chosen from what is offered."""
-    chosen = EmploymentDefaults(form.get("personel_type"), form.get("employment_form"), form.get("salary_form"))
+    chosen = EmploymentDefaults(*(form.get(name) for name in EMPLOYMENT_FIELDS))
     complete = (
         chosen.personel_type in employment.PERSONEL_TYPES
         and chosen.employment_form in employment.EMPLOYMENT_FORMS

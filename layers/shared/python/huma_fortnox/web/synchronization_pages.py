@@ -12,7 +12,7 @@ from huma_fortnox.pages import addresses, employment, views
 from huma_fortnox.pages.texts import texts
 from huma_fortnox.pages.values import directions, field_keys, sensitive_keys, shower
 from huma_fortnox.services.model import DecisionInput, SynchronizationState
-from huma_fortnox.web.connection_pages import employment_of
+from huma_fortnox.web.connection_pages import EMPLOYMENT_FIELDS, employment_of
 from huma_fortnox.web.http import see_other
 from huma_fortnox.web.routing import Handler, Route
 from huma_fortnox.web.statuses import status_of
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 ROWS = 50
 RUN = addresses.SYNCHRONIZATIONS + "/<synchronization_id>"
 REFRESH_SECONDS = 3
+LISTS = {"huma": Situation.ONLY_IN_FORTNOX, "fortnox": Situation.ONLY_IN_HUMA}
+"""The lists of step 2: where people are added, and whom they hold."""
 
 
 class SynchronizationPages:
@@ -49,7 +51,6 @@ class SynchronizationPages:
             ("POST", RUN + "/differences", self.decide_differences),
             ("GET", RUN + "/new-people", self.new_people),
             ("POST", RUN + "/new-people", self.decide_new_people),
-            ("POST", RUN + "/employment", self.choose_employment),
             ("GET", RUN + "/summary", self.summary),
             ("POST", RUN + "/apply", self.apply),
             ("POST", RUN + "/cancel", self.cancel),
@@ -116,20 +117,20 @@ class SynchronizationPages:
     def decide_differences(self, request: Request, synchronization_id: str) -> Response[str]:
         """Keep the choices of step 1 and lead on to where the pressed button points."""
         session, form = self._visitor.post(request)
-        decisions = _wide(form) if form.get("wide") else [*_undone(form), *_choices(form), *_pairs(form)]
+        decisions = [*_undone(form), *_choices(form), *_pairs(form), *_wide(form)]
         if decisions:
             self._synchronizations.decide(session.administrator, synchronization_id, decisions)
-        then = form.get("then")
+        then, show = form.get("then"), form.get("show")
         if then == "continue":
             return see_other(addresses.synchronization(synchronization_id, "new-people"))
-        after = form.get("next_after") if then == "next" else form.get("after")
+        after = {"next": form.get("next_after"), "first": ""}.get(then, form.get("after"))
         return see_other(
             addresses.synchronization(
                 synchronization_id,
                 "differences",
-                situation=form.get("situation"),
-                after=after,
-                saved="1" if decisions and then != "next" else "",
+                situation=show or form.get("situation"),
+                after="" if show else after,
+                saved="1" if decisions else "",
             )
         )
 
@@ -153,7 +154,7 @@ class SynchronizationPages:
         settings = self._connect.connection(found.organization_id).settings
         show = shower(settings.fields)
         lists = []
-        for name, situation in (("huma", Situation.ONLY_IN_FORTNOX), ("fortnox", Situation.ONLY_IN_HUMA)):
+        for name, situation in LISTS.items():
             after = request.query.get(f"{name}_after", "")
             page = self._synchronizations.people(
                 found.organization_id, found.id, situation=situation, after=after, limit=ROWS
@@ -180,43 +181,35 @@ class SynchronizationPages:
             given=form,
             employment=employment,
             errors=errors or {},
-            saved=request.query.get("saved", ""),
+            saved=request.query.get("saved") == "1",
         )
 
     def decide_new_people(self, request: Request, synchronization_id: str) -> Response[str]:
-        """Keep the ticks of one list of step 2."""
+        """Keep the ticks of step 2 and what Fortnox demands of new employees, and lead on."""
         session, form = self._visitor.post(request)
-        ticked = {value for name, value in form.pairs if name == "create"}
-        every = form.get("every")
-        decisions = []
-        for person, was in form.starting("listed:").items():
-            wanted = every == "tick" if every else person in ticked
-            if wanted != (was == "1"):
-                decisions.append(DecisionInput(person=person, create=wanted))
-        decisions.extend(_pairs(form))
+        decisions = [*_creations(form), *_pairs(form)]
         if decisions:
             self._synchronizations.decide(session.administrator, synchronization_id, decisions)
-        then, name = form.get("then"), "huma" if form.get("list") == "huma" else "fortnox"
-        if then == "continue":
-            return see_other(addresses.synchronization(synchronization_id, "summary"))
-        after = form.get("next_after") if then == "next" else form.get("after")
-        saved = name if decisions and then != "next" else ""
-        address = addresses.synchronization(synchronization_id, "new-people", **{f"{name}_after": after}, saved=saved)
-        return see_other(f"{address}#list-{name}")
-
-    def choose_employment(self, request: Request, synchronization_id: str) -> Response[str]:
-        """Remember what Fortnox demands of new employees."""
-        session, form = self._visitor.post(request)
         chosen = employment_of(form)
-        if chosen is None:
+        if chosen is None and any(form.get(name) for name in EMPLOYMENT_FIELDS):
             _, found = self._find(request, synchronization_id)
             errors = {"employment": BadRequest("employment-incomplete").reason}
             return self._new_people(request, session, found, errors=errors, form=form)
         settings = self._connect.connection(session.administrator.organization_id).settings
-        self._connect.change_settings(session.administrator, replace(settings, employment=chosen))
-        return see_other(
-            f"{addresses.synchronization(synchronization_id, 'new-people', saved='employment')}#employment"
-        )
+        changed = chosen is not None and chosen != settings.employment
+        if changed:
+            self._connect.change_settings(session.administrator, replace(settings, employment=chosen))
+        then, _, name = form.get("then").partition(":")
+        if then == "continue":
+            return see_other(addresses.synchronization(synchronization_id, "summary"))
+        if then == "back":
+            return see_other(addresses.synchronization(synchronization_id, "differences"))
+        pages = {f"{each}_after": form.get(f"{each}_after") for each in LISTS}
+        if name in LISTS:
+            pages[f"{name}_after"] = form.get(f"{name}_next") if then == "next" else ""
+        saved = "1" if decisions or changed else ""
+        address = addresses.synchronization(synchronization_id, "new-people", **pages, saved=saved)
+        return see_other(f"{address}#list-{name}" if name in LISTS else address)
 
     def summary(self, request: Request, synchronization_id: str) -> Response[str]:
         """Show exactly what will be written where."""
@@ -304,6 +297,8 @@ def _elsewhere(found: Synchronization) -> Response[str] | None:
 
 def _wide(form: Form) -> list[DecisionInput]:
     """Read the button pressed for a whole field or everything: ``direction:field``, either part may be empty."""
+    if not form.get("wide"):
+        return []
     direction, _, field = form.get("wide").partition(":")
     return [DecisionInput(direction=_direction(direction), field=field)]
 
@@ -322,6 +317,19 @@ def _choices(form: Form) -> list[DecisionInput]:
         field, _, person = place.partition(":")
         if value != was.get(place, "") and place != undo and field and person:
             decisions.append(DecisionInput(direction=_direction(value), person=person, field=field))
+    return decisions
+
+
+def _creations(form: Form) -> list[DecisionInput]:
+    """Read the ticks that differ from what was listed; one button ticks or unticks a whole list."""
+    ticked = set(form.all("create"))
+    every, _, chosen_list = form.get("every").partition(":")
+    decisions = []
+    for place, was in form.starting("listed:").items():
+        name, _, person = place.partition(":")
+        wanted = every == "tick" if every and name == chosen_list else person in ticked
+        if wanted != (was == "1"):
+            decisions.append(DecisionInput(person=person, create=wanted))
     return decisions
 
 
