@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from ministack.core import lambda_runtime
-from ministack.services import apigateway, dynamodb, lambda_svc, stepfunctions
+from ministack.services import apigateway, dynamodb, lambda_svc, sqs, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def fill(*, logs: Path, cache: Path) -> None:
     """
     cache.mkdir(parents=True, exist_ok=True)
     run_functions_as_lambda_does(logs=logs, cache=cache)
+    serve_lanes_side_by_side()
     import_http_api_bodies()
     complete_http_api_events()
     run_workflows_as_step_functions_does()
@@ -286,6 +287,43 @@ def _create_once(directory: Path, fill_directory: Callable[[Path], None]) -> Pat
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return directory
+
+
+# --- Queues ------------------------------------------------------------------------------------
+
+MOST_LANES_AT_ONCE = 8
+"""Workers of one function for as many lanes; each takes some 60 MB of this machine."""
+
+
+def serve_lanes_side_by_side() -> None:
+    """Hand out the batches of a FIFO queue one message group each, several groups at the same time.
+
+    The emulator takes one batch at a time from a FIFO queue, whatever groups are in it, so one lane's long work stops
+    every other lane. Lambda works on as many groups at once as it may, and SQS gives as many messages of one group as
+    it can in one receive
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html).
+    """
+
+    def concurrency(esm: Properties, func_rec: Any, config: Any, queue: Any = None) -> int:
+        if not (queue or {}).get("is_fifo"):
+            return int(original_concurrency(esm, func_rec, config, queue))
+        wanted = (esm.get("ScalingConfig") or {}).get("MaximumConcurrency") or MOST_LANES_AT_ONCE
+        return min(int(wanted), MOST_LANES_AT_ONCE)
+
+    def collect(queue: dict[str, Any], most: int, hidden_seconds: int, now: float) -> list[Any]:
+        for message in queue["messages"]:
+            sqs._ensure_msg_fields(message)
+        taken = {m["group_id"] for m in queue["messages"] if m["visible_at"] > now and m["receive_count"] > 0}
+        free = (m["group_id"] for m in queue["messages"] if m["visible_at"] <= now and m["group_id"] not in taken)
+        group = next(free, None)
+        lane = {**queue, "messages": [m for m in queue["messages"] if m["group_id"] == group]}
+        found: list[Any] = original_collect(lane, most, hidden_seconds, now)
+        return found
+
+    original_concurrency = lambda_svc._sqs_esm_concurrency
+    original_collect = sqs._collect_fifo
+    lambda_svc._sqs_esm_concurrency = concurrency
+    sqs._collect_fifo = collect
 
 
 # --- HTTP API ----------------------------------------------------------------------------------

@@ -247,6 +247,34 @@ def test_an_event_passes_the_bus_and_the_lanes_in_order_however_often_one_lane_f
     assert taken("quick") == ["wanted"]
 
 
+def test_the_long_work_of_one_lane_delays_no_other_lane_and_its_own_messages_come_one_batch_at_a_time(
+    everything: Stack,
+) -> None:
+    sqs = everything.client("sqs")
+
+    def send(lane: str, name: str, seconds: float) -> None:
+        sqs.send_message(
+            QueueUrl=everything.outputs["QueueUrl"],
+            MessageBody=json.dumps({"lane": lane, "name": name, "seconds": seconds}),
+            MessageGroupId=lane,
+            MessageDeduplicationId=name,
+        )
+
+    def taken(lane: str) -> list[str]:
+        item = everything.client("dynamodb").get_item(
+            TableName=everything.outputs["TableName"],
+            Key={"pk": {"S": f"lane#{lane}"}, "sk": {"S": "taken"}},
+        )
+        return [name["S"] for name in item["Item"]["messages"]["L"]] if "Item" in item else []
+
+    send("long", "long 1", 2)
+    send("long", "long 2", 0)
+    send("short", "short 1", 0)
+    eventually(lambda: taken("short") == ["short 1"], within=1.8)
+    assert taken("long") == []
+    eventually(lambda: taken("long") == ["long 1", "long 2"])
+
+
 # --- HTTP API ----------------------------------------------------------------------------------
 
 

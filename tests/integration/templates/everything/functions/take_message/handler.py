@@ -1,7 +1,8 @@
-"""Takes messages from the queue; a message says how often it wants to fail first."""
+"""Takes messages from the queue; a message says how often it wants to fail first, or how long it takes."""
 
 import json
 import os
+import time
 from typing import Any
 
 import boto3
@@ -25,6 +26,7 @@ def take(record: Any) -> None:
     received = int(record.attributes.approximate_receive_count)
     if received <= message.get("failures", 0):
         raise NotYet
+    time.sleep(message.get("seconds", 0))
     table.update_item(
         Key={"pk": f"lane#{message['lane']}", "sk": "taken"},
         UpdateExpression="SET messages = list_append(if_not_exists(messages, :none), :one)",
