@@ -8,6 +8,8 @@ from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.people import Base, Link
 from huma_fortnox.domain.plan import push
 from huma_fortnox.domain.plan_types import Writes
+from huma_fortnox.domain.push import kept_in_fortnox, marks_in_huma
+from huma_fortnox.domain.records import is_person
 
 from tests.unit.domain.two_systems import DIGEST, SETTINGS, TwoSystems, employee_record, user_record
 
@@ -218,3 +220,47 @@ def test_a_field_left_alone_is_pushed_once_it_changes_in_huma() -> None:
     assert systems.push("u1").fields == {}
     systems.edit_huma("u1", {"givenName": "Åsa"})
     assert systems.push("u1").fortnox == {"FirstName": "Åsa"}
+
+
+def test_a_removal_that_was_decided_clears_the_value_in_fortnox(systems: TwoSystems) -> None:
+    systems.edit_huma("u1", {"phone": None, "bankAccount": None})
+    link = systems.links["u1"]
+    done = push(systems.user("u1"), link=link, digest=DIGEST, settings=SETTINGS, remove={"phone"})
+    assert done.fortnox == {"Phone1": None}
+    assert outcome(done, "bank_account").reason == Reason("removed-in-huma")
+
+
+def test_a_removal_cannot_be_decided_for_what_every_employee_has(systems: TwoSystems) -> None:
+    systems.edit_huma("u1", {"givenName": None})
+    done = push(systems.user("u1"), link=systems.links["u1"], digest=DIGEST, settings=SETTINGS, remove={"given_name"})
+    assert not done.fields
+    assert outcome(done, "given_name").outcome is Outcome.HELD
+
+
+def test_a_value_that_was_kept_in_fortnox_is_not_asked_about_again_until_huma_has_one(systems: TwoSystems) -> None:
+    systems.edit_huma("u1", {"phone": None})
+    link = systems.links["u1"]
+    kept = kept_in_fortnox("phone", link.bases["phone"], DIGEST)
+    assert kept.fortnox == link.bases["phone"].fortnox
+    systems.links["u1"] = Link("u1", link.employee_id, {**link.bases, "phone": kept}, link.layout)
+    assert outcome(systems.push("u1"), "phone").outcome is Outcome.UNCHANGED
+    systems.edit_huma("u1", {"phone": "070-174 06 06"})
+    assert systems.push("u1").fortnox == {"Phone1": "070-174 06 06"}
+
+
+def test_what_was_never_compared_can_be_kept_as_well() -> None:
+    assert kept_in_fortnox("phone", None, DIGEST) == Base(DIGEST("phone", ""), None)
+
+
+def test_the_marks_of_huma_are_those_of_a_base_and_leave_out_what_cannot_be_seen(systems: TwoSystems) -> None:
+    link = systems.links["u1"]
+    systems.users["u1"].pop("phone")
+    marks = marks_in_huma(systems.user("u1"), ["email", "phone"], link=link, digest=DIGEST, settings=SETTINGS)
+    assert marks == {"email": link.bases["email"].huma}
+    unlinked = marks_in_huma(systems.user("u2"), ["email"], link=None, digest=DIGEST, settings=SETTINGS)
+    assert unlinked == {"email": systems.links["u2"].bases["email"].huma}
+
+
+def test_a_service_user_is_no_person() -> None:
+    assert is_person(user_record("u1"))
+    assert not is_person({"id": "s1", "type": "service_user"})

@@ -34,6 +34,7 @@ from huma_fortnox.domain.errors import (
     Refused,
     TransientError,
 )
+from huma_fortnox.domain.records import is_person
 from huma_fortnox.services.ports import USERS_A_PAGE, HumaOrganization, Record, UserPage
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class HumaClient:
         Service users are left out of ``user_ids`` but count in ``total``, since pages are made of both.
         """
         rows, total = self._page("users.list", "/users", page)
-        return UserPage([row["id"] for row in rows if _is_person(row)], total)
+        return UserPage([row["id"] for row in rows if is_person(row)], total)
 
     def details(self, user_ids: Sequence[str]) -> Sequence[Record]:
         """Return these users' details with ``position`` merged in, in the order asked; users that are gone left out.
@@ -244,7 +245,7 @@ class HumaClient:
             rows, total = self._page("users.find", "/users", page, {"search": email.strip()}, one_person=True)
             for row in rows:
                 found = row.get("email")
-                if _is_person(row) and isinstance(found, str) and found.strip().casefold() == wanted:
+                if is_person(row) and isinstance(found, str) and found.strip().casefold() == wanted:
                     return self.user(row["id"])
             page += 1
             if not rows or page * USERS_A_PAGE >= total:
@@ -537,10 +538,6 @@ def _segment(identifier: str) -> str:
 
 def _id(row: object) -> object:
     return row.get("id") if isinstance(row, dict) else None
-
-
-def _is_person(row: Record) -> bool:
-    return row.get("type") != "service_user"
 
 
 def _rows(value: object) -> list[dict[str, Any]]:

@@ -12,14 +12,14 @@ from huma_fortnox.domain.compare import Comparison, Standing, moved, obstacle
 from huma_fortnox.domain.decisions import Direction
 from huma_fortnox.domain.fields import FIELDS, Flow, context_of
 from huma_fortnox.domain.outcome import Outcome, Reason
-from huma_fortnox.domain.people import Side
+from huma_fortnox.domain.people import Base, Side
 from huma_fortnox.domain.plan_types import Change, Changed
 from huma_fortnox.domain.readings import EMPTY
 from huma_fortnox.domain.uniqueness import duplicate
 from huma_fortnox.domain.writes import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
     from huma_fortnox.domain.digest import Digest
     from huma_fortnox.domain.fields import Field
@@ -37,13 +37,22 @@ def nobody_else(_field_key: str, _comparison_key: str) -> None:
     """Say that no other linked user holds a value."""
 
 
-def push(user: User, *, link: Link, digest: Digest, settings: FieldSettings, others: Others = nobody_else) -> Writes:
+def push(
+    user: User,
+    *,
+    link: Link,
+    digest: Digest,
+    settings: FieldSettings,
+    others: Others = nobody_else,
+    remove: Collection[str] = (),
+) -> Writes:
     """Return what changed in Huma since the base, as Fortnox properties.
 
     A removed value is held with the question ``removed-in-huma`` (a last day of work is removed in Fortnox too), an
     invalid one with its reason, and one that was never compared is not written. The employment ID never goes. Of
     somebody deactivated only the last day does. ``others(field key, comparison key)`` returns the id of another
-    linked user who has a unique value, if any: that is held too.
+    linked user who has a unique value, if any: that is held too. ``remove`` are the fields for which the question was
+    answered with yes: they are cleared in Fortnox, as far as a field can be.
     """
     ledger = Ledger(link, digest, settings, context_of(user, None, settings, link.layout))
     for key, row in FIELDS.items():
@@ -62,12 +71,34 @@ def push(user: User, *, link: Link, digest: Digest, settings: FieldSettings, oth
             ledger.report(row, Outcome.UNCHANGED)
         else:
             found = Comparison(Standing.DIFFERS, huma, EMPTY, Changed.IN_HUMA)
-            change = _change(row, raw, found, user, ledger, others)
+            change = _change(row, raw, found, user, ledger, others, removed=key in remove)
             ledger.carry_out(row, change, found, fortnox_known=False)
     return ledger.writes()
 
 
-def _change(row: Field, raw: Raw, found: Comparison, user: User, ledger: Ledger, others: Others) -> Change:
+def marks_in_huma(
+    user: User, fields: Iterable[str], *, link: Link | None, digest: Digest, settings: FieldSettings
+) -> dict[str, str]:
+    """Return the digests of Huma's side of these fields as they are now, in the form of a base's; unseen ones are out.
+
+    They tell later whether a value that was held, or refused, has been changed since.
+    """
+    context = context_of(user, None, settings, link.layout if link is not None else None)
+    return {
+        key: digest(key, FIELDS[key].read(Side.HUMA, user.values[key], context).mark)
+        for key in fields
+        if key in user.values
+    }
+
+
+def kept_in_fortnox(field_key: str, base: Base | None, digest: Digest) -> Base:
+    """Return the base of a field that is empty in Huma and whose value in Fortnox somebody decided to keep."""
+    return Base(digest(field_key, EMPTY.mark), base.fortnox if base is not None else None)
+
+
+def _change(
+    row: Field, raw: Raw, found: Comparison, user: User, ledger: Ledger, others: Others, *, removed: bool
+) -> Change:
     """Return the change that carries one moved value to Fortnox, held if something stands in its way."""
     held = obstacle(
         row,
@@ -78,7 +109,7 @@ def _change(row: Field, raw: Raw, found: Comparison, user: User, ledger: Ledger,
         None,
         ledger.layout,
         ledger.context,
-        decided_exactly=False,
+        decided_exactly=removed,
     )
     if not user.active and not row.outlives_deactivation:
         held = USER_DEACTIVATED

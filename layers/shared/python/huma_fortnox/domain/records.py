@@ -152,3 +152,8 @@ def flag(value: Any) -> bool:
     (True, False, False, True)
     """
     return value is True or (isinstance(value, str) and value.casefold() == "true")
+
+
+def is_person(record: Record) -> bool:
+    """Tell whether a record of Huma's is about a person, and not about an integration's own service user."""
+    return record.get("type") != "service_user"
