@@ -70,9 +70,32 @@ class OneItem:
         return holds
 
     def _on_its_way(self) -> None:
-        self._time.sleep(self._chance.uniform(*self._seconds) / 2)
+        if any(self._seconds):
+            self._time.sleep(self._chance.uniform(*self._seconds) / 2)
         if self.down():
             raise TransientError("state-unavailable")
+
+
+@dataclass
+class Partitioned:
+    """The table as one worker sees it, who loses sight of it."""
+
+    table: OneItem
+    cut_off: Callable[[], bool]
+
+    def get(self, pk: str, sk: str) -> dict[str, Any] | None:
+        if self.cut_off():
+            raise TransientError("state-unavailable")
+        return self.table.get(pk, sk)
+
+    def put(self, item: dict[str, Any], **more: Any) -> bool:
+        """Lose the answer, too, of what is under way when the sight is lost."""
+        if self.cut_off():
+            raise TransientError("state-unavailable")
+        written = self.table.put(item, **more)
+        if self.cut_off():
+            raise TransientError("state-unavailable")
+        return written
 
 
 @dataclass
@@ -101,7 +124,7 @@ class Company:
             "sleep": self.time.sleep,
             "jitter": chance.random,
         }
-        table: Any = self.table
+        table: Any = more.pop("table", self.table)
         return SharedRateBudget(table, ORGANIZATION, **(settings | more))
 
     def request(self, number: int, chance: random.Random) -> bool:
@@ -144,6 +167,10 @@ class Company:
                 budget.give_back()
 
         return work
+
+    def holders(self) -> dict[str, Any]:
+        assert self.table.item is not None
+        return dict(self.table.item["holdings"])
 
     def by_worker(self) -> Counter[int]:
         return Counter(number for _, number in self.accepted)
@@ -302,6 +329,126 @@ def test_after_long_the_dead_are_inherited_from_without_waiting() -> None:
     assert waited[0] < 0.2
 
 
+def test_who_comes_back_to_its_own_ledger_needs_nobody_elses_clock() -> None:
+    company = Company()
+    spans: list[float] = []
+
+    def bursts() -> None:
+        budget = company.budget(1)
+        chance = random.Random(1)
+        for _ in range(5):
+            before = company.time.now
+            for _ in range(25):
+                budget.acquire()
+                company.request(1, chance)
+            spans.append(company.time.now - before)
+            budget.give_back()
+            company.time.sleep(5.2)
+
+    company.time.run(bursts)
+    assert company.refused == []
+    assert max(spans) < 1.5
+
+
+def test_a_frozen_process_wakes_up_without_the_permits_that_others_took_over() -> None:
+    company = Company()
+    running = [0.0]
+
+    def sleep(seconds: float) -> None:
+        running[0] += seconds
+        company.time.sleep(seconds)
+
+    def sleeper() -> None:
+        # Its monotonic clock stands still while it is frozen, as in a Lambda between two invocations.
+        budget = company.budget(1, monotonic=lambda: running[0], sleep=sleep)
+        for _ in range(3):
+            budget.acquire()
+        company.time.sleep(50)
+        for number in range(7):
+            budget.acquire()
+            assert company.request(number, random.Random(number))
+            running[0] += 0.05
+
+    company.time.run(sleeper, *[company.worker(number, start=1, end=70) for number in (2, 3)])
+    assert company.refused == []
+    assert len(company.accepted) >= 0.9 * 60 * STEADY
+
+
+@pytest.mark.parametrize("off", [(-2.0, 2.0), (2.0, -2.0)])
+def test_a_worker_that_loses_sight_of_the_ledger_stops_before_it_is_inherited_from(off: tuple[float, float]) -> None:
+    company = Company()
+    stopped: list[float] = []
+
+    def cut_off() -> None:
+        table = Partitioned(company.table, lambda: company.time.now > 20)
+        with pytest.raises(TransientError):
+            company.worker(1, off=off[0], table=table)()
+        stopped.append(company.time.now)
+
+    company.time.run(cut_off, company.worker(2, start=5, off=off[1]), company.worker(3, start=5, off=off[1]))
+    assert stopped[0] > 20 + HOLD * 0.2
+    assert company.refused == []
+    assert company.by_worker()[2] + company.by_worker()[3] >= 0.97 * STEADY * (60 - stopped[0] - SKEW - 8)
+
+
+def test_permits_whose_giving_was_not_confirmed_are_given() -> None:
+    company = Company()
+    lost = [False]
+
+    def giver() -> None:
+        table = Partitioned(company.table, lambda: lost[0])
+        with pytest.raises(TransientError):
+            company.worker(1, table=table)()
+
+    put = company.table.put
+
+    def watched(item: dict[str, Any], **more: Any) -> bool:
+        written = put(item, **more)
+        lost[0] = lost[0] or bool(written and company.time.now > 10 and item["free"])
+        return written
+
+    company.table.put = watched  # type: ignore[method-assign]
+    company.time.run(giver, company.worker(2, start=10, end=40))
+    assert lost == [True]
+    assert company.refused == []
+
+
+def test_a_request_that_outlives_the_rest_of_its_permit_does_not_shorten_the_next() -> None:
+    company = Company(dynamodb=(0.0, 0.0))
+    budget = company.budget(1)
+
+    def thread(number: int, seconds: float) -> Callable[[], None]:
+        chance = random.Random(number)
+
+        def work() -> None:
+            while company.time.now < 60:
+                budget.acquire()
+                company.request(number, chance)
+                company.time.sleep(seconds)
+
+        return work
+
+    company.time.run(thread(1, 0.0), thread(2, 0.0), *[thread(number, 6.3 + number / 10) for number in range(3, 9)])
+    assert company.refused == []
+    assert len(company.accepted) >= 0.9 * 60 * STEADY
+
+
+def test_a_ledger_that_was_forgotten_is_not_taken_for_the_new_one() -> None:
+    company = Company(dynamodb=(0.0, 0.0))
+
+    def work() -> None:
+        first, second = company.budget(1), company.budget(2)
+        first.acquire()
+        company.table.item = None
+        company.time.sleep(0.1)
+        second.acquire()
+        holders = company.holders()
+        first.give_back()
+        assert company.holders() == holders
+
+    company.time.run(work)
+
+
 # -- pauses ---------------------------------------------------------------------------------------
 
 
@@ -440,6 +587,12 @@ def test_a_wait_longer_than_the_time_left_is_refused_at_once_with_the_wait() -> 
 def test_a_ledger_is_read_as_it_was_written() -> None:
     ledger = Ledger((Rest(), Rest(1.25, 1201.5)), {"a": Holding(23, 1234.5, True)}, Rest(2.5, 1202.75), "p", 7)
     assert Ledger.from_item(ledger.to_item(1200.25)) == ledger
+
+
+def test_a_holding_is_not_taken_for_dead_because_its_worker_has_another_clock() -> None:
+    ledger = Ledger((), {"a": Holding(25, 100.0)})
+    assert ledger.as_of(0.0, 104.0, LIMIT).holdings == ledger.holdings
+    assert ledger.as_of(0.0, 105.0, LIMIT).holdings == {}
 
 
 @given(

@@ -178,7 +178,7 @@ class SharedRateBudget:
         """Return the seconds until a permit in hand may be used; when there is none, until it is worth a look."""
         now = self._monotonic()
         wait = self._pause_until - now
-        if self._lapsed() or not self._permits:
+        if not self._permits:
             return max(wait, LOOK * (0.5 + self._jitter()))
         permit = min(self._permits, key=lambda each: each.ready_at)
         start = permit.ready_at
