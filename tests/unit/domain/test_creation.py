@@ -72,7 +72,7 @@ def test_what_cannot_be_written_is_left_out_and_reported() -> None:
 @pytest.mark.parametrize(
     ("values", "held"),
     [
-        ({"given_name": None}, Reason("given_name-missing", {"field": "given_name", "side": "huma"})),
+        ({"given_name": None}, Reason("name-empty", {"field": "given_name", "side": "huma"})),
         ({"email": None}, Reason("email-missing", {"field": "email", "side": "huma"})),
         ({"email": "nobody"}, Reason("email-syntax", {"field": "email", "side": "huma"})),
     ],
@@ -127,7 +127,7 @@ def test_a_user_is_created_with_the_employees_own_number() -> None:
 def test_an_employee_without_a_name_creates_no_user() -> None:
     made, held = new_user(in_fortnox(family_name=None).employee("1"), SETTINGS)
     assert made is None
-    assert held == Reason("family_name-missing", {"field": "family_name", "side": "fortnox"})
+    assert held == Reason("name-empty", {"field": "family_name", "side": "fortnox"})
 
 
 def test_the_obstacles_of_a_creation_are_known_before_it() -> None:
@@ -152,7 +152,7 @@ def test_the_plan_offers_to_create_who_stands_on_one_side() -> None:
 
 def test_the_plan_tells_what_holds_a_creation_and_notes_the_rest() -> None:
     person = only(in_huma(given_name=None, family_name="<>", phone="call me"))
-    assert person.create_held == Reason("given_name-missing", {"field": "given_name", "side": "huma"})
+    assert person.create_held == Reason("name-empty", {"field": "given_name", "side": "huma"})
     assert [note.code for note in person.notes] == ["text-character", "phone-letters"]
 
 

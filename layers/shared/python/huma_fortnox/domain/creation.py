@@ -135,7 +135,7 @@ def _examine(person: User | Employee, settings: FieldSettings) -> tuple[dict[str
             problems[key] = about(reading.problem, row, side)
         elif reading.empty:
             if row.required:
-                problems[key] = Reason(f"{key}-missing", {"field": key, "side": side.value})
+                problems[key] = Reason(row.missing, {"field": key, "side": side.value})
         else:
             try:
                 written[key] = (

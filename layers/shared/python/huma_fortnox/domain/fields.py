@@ -48,17 +48,21 @@ class Field:
     profile PATCH, or of the position when ``on_position``; ``fortnox`` are Employee properties, unless the setting
     ``fortnox_setting`` names another.
 
-    Rules: ``unique`` on each side; ``required`` to create a person; ``clearable`` by an exact decision, and with
-    ``clears_without_asking`` also when the value was removed in Huma; ``outlives_deactivation``: a push still carries
-    it for somebody who is deactivated in Huma (a leaver's last day); ``sensitive`` values are shown masked, and no
-    direction is suggested unless one side is known to have moved.
+    Rules
+        - ``unique`` on each side; ``required`` to create a person, with ``missing`` as the reason when there is none.
+        - ``clearable`` by an exact decision; ``clears_without_asking`` when the value was removed in Huma.
+        - ``outlives_deactivation``: a push still carries it for somebody deactivated in Huma (a leaver's last day).
+        - ``sensitive``: shown masked, and no direction is suggested unless one side is known to have moved.
 
-    ``see_*`` take the raw value out of a record; ``read_*`` understand a raw value and never raise; ``write_*`` give
-    what the other system stores, from a reading's value, the raw value that stands there now (``None`` when unknown)
-    and the layout, and raise ``FormatError`` when it cannot be held there. ``alike`` sees cheaply that two composite
-    raw values say the same (``False``: read them). ``trace`` is a cheap text that is equal
-    for equal values (``None``: read it), ``trace_of_key`` the trace of everything that compares as a key.
-    ``requested`` is a value that already waits in Huma for the person's own confirmation.
+    Cells
+        - ``see_*`` take the raw value out of a record; ``read_*`` understand a raw value and never raise.
+        - ``write_*`` give what the other system stores, from a reading's value, the raw value that stands there now
+          (``None`` when unknown) and the layout; they raise ``FormatError`` when it cannot be held there.
+        - ``alike`` sees cheaply that two composite raw values say the same (``False``: read them). ``trace`` is a
+          cheap text that is equal for equal values (``None``: read it), ``trace_of_key`` the trace of whatever
+          compares as a key.
+        - ``requested`` is a value that already waits in Huma for the person's own confirmation. ``layout`` tells how
+          an employee's record is written.
     """
 
     key: str
@@ -75,6 +79,7 @@ class Field:
     write_fortnox: Callable[[Any, Raw, Mapping[str, str], Context], dict[str, str | None]]
     unique: bool = False
     required: bool = False
+    missing: str = ""
     direction: Flow = Flow.BOTH
     clearable: bool = False
     clears_without_asking: bool = False
@@ -158,6 +163,7 @@ _ROWS: Final = (
         write=email.format,
         unique=True,
         required=True,
+        missing="email-missing",
         trace=values.trace_email,
         requested=lambda user: user.requested_email,
     ),
@@ -182,6 +188,7 @@ _ROWS: Final = (
         read=values.read_name,
         write=person_name.format,
         required=True,
+        missing="name-empty",
     ),
     _text_field(
         key="family_name",
@@ -192,6 +199,7 @@ _ROWS: Final = (
         read=values.read_name,
         write=person_name.format,
         required=True,
+        missing="name-empty",
     ),
     Field(
         key="phone",

@@ -16,7 +16,7 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from huma_fortnox.domain import identity_number
-from huma_fortnox.domain.fields import PAIRING_FIELD, SUGGESTIONS
+from huma_fortnox.domain.fields import FIELDS, PAIRING_FIELD, SUGGESTIONS
 from huma_fortnox.domain.format_errors import FormatError
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import Employee, Side, User
@@ -178,7 +178,7 @@ class _Matcher:
         elif reading.problem is not None:
             reason = Reason(reading.problem.code, {**reading.problem.params, **params})
         else:
-            reason = Reason(f"{PAIRING_FIELD}-missing", params)
+            reason = Reason(FIELDS[PAIRING_FIELD].missing, params)
         lonely.append(Apart(person, Situation.BLOCKED, (reason,)))
         return None
 
