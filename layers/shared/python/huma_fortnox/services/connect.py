@@ -94,6 +94,7 @@ class Connect:
         problems = _what_the_key_lacks(huma)
         self._vault.save_huma(organization_id, access)
         self._connections.change(organization_id, {"has_huma_key": True})
+        self._go_on(organization_id)
         self._log(administrator, "huma-key-saved")
         return KeyCheck(organization_id, problems)
 
@@ -151,25 +152,22 @@ class Connect:
         if running:
             raise Conflict("synchronization-running", {"synchronization": running})
         connection = self._connections.load(organization_id)
-        if connection.state in (ConnectionState.NOT_CONNECTED, ConnectionState.DISCONNECTED):
+        if (
+            connection.state in (ConnectionState.NOT_CONNECTED, ConnectionState.DISCONNECTED)
+            and not connection.tenant_id
+        ):
             raise Conflict("not-connected")
-        # First the state: nothing is pushed any more while the rest goes.
+        # First the state: nothing is pushed any more while the rest goes. The company is named until all of it has
+        # gone, so that what was interrupted can be done again.
         self._connections.change(
-            organization_id,
-            {
-                "state": ConnectionState.DISCONNECTED,
-                "reason": None,
-                "tenant_id": "",
-                "company_name": "",
-                "company_number": "",
-                "active_since": 0,
-            },
+            organization_id, {"state": ConnectionState.DISCONNECTED, "reason": None, "active_since": 0}
         )
         self._consent.revoke(organization_id)
         self._vault.forget_consent(organization_id)
         if connection.tenant_id:
             self._connections.release_company(connection.tenant_id, organization_id)
         self._links.forget(organization_id)
+        self._connections.change(organization_id, {"tenant_id": "", "company_name": "", "company_number": ""})
         self._log(administrator, "disconnected")
 
     def change_settings(self, administrator: Administrator, settings: OrganizationSettings) -> Connection:
@@ -177,6 +175,16 @@ class Connect:
         self._connections.change(administrator.organization_id, {"settings": settings})
         self._log(administrator, "settings-changed")
         return self._connections.load(administrator.organization_id)
+
+    def _go_on(self, organization_id: str) -> None:
+        """Go on where only the Huma key had been missing: the consent in Fortnox still stands."""
+        connection = self._connections.load(organization_id)
+        if connection.reason is not None and connection.reason.code.startswith("huma-"):
+            self._connections.change(
+                organization_id,
+                {"state": _usable_state(connection), "reason": None},
+                only_from=(ConnectionState.NEEDS_REAUTHORIZATION,),
+            )
 
     def _session(self, cookie: str | None) -> Session:
         session = self._sessions.session(cookie) if cookie else None
@@ -197,7 +205,7 @@ class Connect:
         self._connections.change(
             organization_id,
             {
-                "state": ConnectionState.ACTIVE if before.active_since else ConnectionState.AWAITING_FIRST_SYNC,
+                "state": _usable_state(before),
                 "reason": None,
                 "tenant_id": company.tenant_id,
                 "company_name": company.name,
@@ -221,6 +229,10 @@ class Connect:
                 actor=administrator.name,
             ),
         )
+
+
+def _usable_state(connection: Connection) -> ConnectionState:
+    return ConnectionState.ACTIVE if connection.active_since else ConnectionState.AWAITING_FIRST_SYNC
 
 
 def _same_person(one: Administrator, other: Administrator) -> bool:
