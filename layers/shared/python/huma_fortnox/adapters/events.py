@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ class ChangesLane:
                 QueueUrl=self._queue_url,
                 MessageBody=json.dumps(asdict(event)),
                 MessageGroupId=event.organization_id,
-                MessageDeduplicationId=f"{event.event_id}-{event.user_id}"[:128],
+                MessageDeduplicationId=_told_apart(event),
             )
         except (ClientError, BotoCoreError):
             raise TransientError("lane-unavailable") from None
@@ -105,6 +106,11 @@ class ChangesLane:
         except (ClientError, BotoCoreError):
             # It is then seen again after the queue's own time-out.
             return
+
+
+def _told_apart(event: UserChanged) -> str:
+    """Return what is equal for the same event only, whatever the ids are made of and however long they are."""
+    return hashlib.sha256(json.dumps([event.event_id, event.user_id]).encode()).hexdigest()
 
 
 def event_from_lane(body: str) -> UserChanged:

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ TOPICS = frozenset({"users-create", "users-update", "users-delete", "users-expor
 """The topics about people; any other is accepted and ignored."""
 
 BODY_LIMIT = 1024 * 1024
+
+USER_ID = re.compile(r"[!-~]{1,128}")
+"""What a user's id is made of, to go into addresses and into the lane's own ids; Huma's are UUIDs."""
 
 
 class ChangeIntake:
@@ -40,7 +44,8 @@ class ChangeIntake:
         if len(body) > BODY_LIMIT:
             raise BadRequest("body-too-large")
         access = self._vault.huma(organization_id)
-        if access is None:
+        if access is None or not access.webhook_secret:
+            # Without a secret anybody could sign.
             raise Unknown("organization-unknown")
         if not _signed(body, access.webhook_secret, signature):
             raise NotSignedIn("webhook-signature-wrong")
@@ -66,8 +71,10 @@ class ChangeRouter:
         self._lane = lane
 
     def route(self, event: UserChanged) -> bool:
-        """Send the event on; ``False`` when its organization is not connected or its topic is not about people."""
-        if event.topic not in TOPICS or not self._connections.load(event.organization_id).follows_changes:
+        """Send the event on; ``False`` when its organization is not connected or it is not about anybody."""
+        if event.topic not in TOPICS or not USER_ID.fullmatch(event.user_id):
+            return False
+        if not self._connections.load(event.organization_id).follows_changes:
             return False
         self._lane.send(event)
         return True
@@ -86,7 +93,7 @@ def _signed(body: bytes, secret: str, signature: str) -> bool:
 def _document(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequest("json-broken") from None
     if not isinstance(document, dict):
         raise BadRequest("json-broken")
@@ -98,6 +105,6 @@ def _user_ids(document: dict[str, Any]) -> list[str]:
     if not isinstance(users, list):
         raise BadRequest("webhook-users-missing")
     user_ids = [user.get("id") if isinstance(user, dict) else None for user in users]
-    if not all(isinstance(user_id, str) and user_id for user_id in user_ids):
+    if not all(isinstance(user_id, str) and USER_ID.fullmatch(user_id) for user_id in user_ids):
         raise BadRequest("webhook-users-missing")
     return list(dict.fromkeys(str(user_id) for user_id in user_ids))

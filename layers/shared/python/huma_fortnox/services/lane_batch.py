@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, Protocol
 
 from huma_fortnox.domain.errors import NeedsAdministrator, TransientError
@@ -80,4 +81,5 @@ def _wait(record: Mapping[str, Any], error: TransientError | NeedsAdministrator)
     tries = int(record["attributes"].get("ApproximateReceiveCount", "1"))
     growing = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries - 1, 16))
     asked = error.retry_after if isinstance(error, TransientError) else None
-    return int(min(LONGEST_WAIT, max(growing, asked or 0)))
+    wanted: float = max(growing, asked or 0)
+    return math.ceil(min(LONGEST_WAIT, wanted))
