@@ -9,12 +9,20 @@ import signal
 import socket
 import sys
 import time
+import traceback
 import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.build import BuildError
+from local.demo_again import synchronize_again
+from local.demo_apply import apply, read_mail
+from local.demo_changes import follow_changes, ignore_noise
 from local.demo_connect import connect_fortnox, enter_huma_key, open_from_huma
+from local.demo_decide import choose_new_people, decide, read_summary
+from local.demo_page import NotOnPage
+from local.demo_plan import show_plan
+from local.demo_run import READING_SECONDS, start
 from local.demo_scene import Scene
 from local.demo_screen import NotHeld, Screen
 from local.stack import LOCAL, StackError
@@ -24,7 +32,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMPANY = Path(__file__).parent / "demo_company"
-STEPS: tuple[Callable[[Scene], None], ...] = (open_from_huma, enter_huma_key, connect_fortnox)
+STEPS: tuple[Callable[[Scene], None], ...]
+
+
+def synchronize(scene: Scene) -> None:
+    """Run the first synchronization."""
+    scene.screen.chapter("Synchronize users, step 1: what differs")
+    run = start(scene)
+    run.wait_until({"awaiting_decisions"}, seconds=READING_SECONDS)
+    show_plan(scene, run)
+    decide(scene, run)
+    summary = choose_new_people(scene, run)
+    read_summary(scene, run, summary)
+    apply(scene, run, summary)
+    read_mail(scene, run)
+
+
+STEPS = (
+    open_from_huma,
+    enter_huma_key,
+    connect_fortnox,
+    synchronize,
+    follow_changes,
+    ignore_noise,
+    synchronize_again,
+)
 
 
 def main() -> int:
@@ -33,12 +65,15 @@ def main() -> int:
     screen = Screen()
     try:
         _run(screen)
-    except NotHeld as error:
+    except (NotHeld, NotOnPage) as error:
         return _fail(f"\nThis did not hold.\n  {error}")
     except (StackError, BuildError, WorldError) as error:
         return _fail(f"\nThe system did not start: {error}")
     except KeyboardInterrupt:
         return _fail("\nStopped.", 130)
+    except Exception as error:
+        traceback.print_exc()
+        return _fail(f"\nThe demo itself went wrong, or an answer was not what it can read: {type(error).__name__}")
     print("\nEverything held.")
     return 0
 

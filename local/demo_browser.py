@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from http.cookies import Morsel, SimpleCookie
 from typing import IO, Any
 
-from local.demo_page import Form, Page, read_page
+from local.demo_page import Form, NotOnPage, Page, read_page
 
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 10
@@ -57,7 +57,7 @@ class Browser:
             url = urllib.parse.urljoin(url, headers["location"])
             if status in (301, 302, 303):
                 method, form = "GET", None
-        raise ValueError(f"more than {MOST_REDIRECTS} redirects, the last to {urllib.parse.urlsplit(url).path}")
+        raise NotOnPage(f"More than {MOST_REDIRECTS} redirects, the last to {urllib.parse.urlsplit(url).path}")
 
     def _send(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]

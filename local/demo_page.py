@@ -16,6 +16,10 @@ _BLOCKS = frozenset(
 )
 
 
+class NotOnPage(Exception):
+    """A page lacks what somebody would use on it; the message says what, and on which page."""
+
+
 @dataclass
 class Element:
     """An element of a page; ``children`` are elements and texts."""
@@ -35,6 +39,10 @@ class Element:
     def first(self, tag: str, *, class_: str = "") -> Element | None:
         """Give the first such element."""
         return next(self.all(tag, class_=class_), None)
+
+    def inside(self, *tags: str) -> list[Element]:
+        """Give the direct children with these tags."""
+        return [child for child in self.children if isinstance(child, Element) and child.tag in tags]
 
     def text(self, *, without: Callable[[Element], bool] = lambda _: False) -> str:
         """Give what is read here, on one line; elements that ``without`` names are passed over."""
@@ -91,7 +99,7 @@ class Form:
     element: Element
 
     def submission(self, given: Mapping[str, str | Sequence[str]], button: str | None) -> list[tuple[str, str]]:
-        """Give what a browser would send; ValueError for a control or a choice that is not on the page.
+        """Give what a browser would send; NotOnPage for a control or a choice that is not there.
 
         ``given`` fills text fields and chooses radio buttons, options and check boxes (a sequence ticks several).
         ``button`` is ``name=value`` of the button pressed, where it has a name.
@@ -120,7 +128,7 @@ class Form:
                 pairs.append((name, str(given.get(name, value))))
                 open_names.pop(name, None)
         if open_names or button:
-            raise ValueError(f"the form to {self.action} has no {', '.join(open_names) or button}")
+            raise NotOnPage(f"The form to {self.action} has no {', '.join(open_names) or button}")
         return pairs
 
     def value(self, name: str) -> str:
@@ -136,7 +144,7 @@ class Form:
         values = [option.attributes.get("value", option.text()) for option in options]
         if wanted is not None:
             if wanted not in values:
-                raise ValueError(f"{control.attributes.get('name')} does not offer {wanted!r}")
+                raise NotOnPage(f"{control.attributes.get('name')} does not offer {wanted!r}")
             return str(wanted)
         chosen = [v for o, v in zip(options, values, strict=True) if "selected" in o.attributes]
         return (chosen or values or [""])[0]
@@ -173,17 +181,27 @@ class Page:
         found = self.root.first("h1")
         return found.text() if found else ""
 
+    def forms(self) -> list[Form]:
+        """Give all forms."""
+        return [
+            Form(
+                urllib.parse.urljoin(self.url, element.attributes.get("action") or self.url),
+                element.attributes.get("method", "get").upper(),
+                element,
+            )
+            for element in self.root.all("form")
+        ]
+
     def form(self, action: str) -> Form:
-        """Give the form that goes to this path; ValueError when there is none."""
-        for element in self.root.all("form"):
-            target = urllib.parse.urljoin(self.url, element.attributes.get("action") or self.url)
-            if urllib.parse.urlsplit(target).path == action:
-                return Form(target, element.attributes.get("method", "get").upper(), element)
-        raise ValueError(f"{self.path} ({self.status}, {self.heading!r}) has no form to {action}")
+        """Give the form that goes to this path; NotOnPage when there is none."""
+        for form in self.forms():
+            if urllib.parse.urlsplit(form.action).path == action:
+                return form
+        raise NotOnPage(f"The page {self.path} ({self.status}, {self.heading!r}) has no form to {action}")
 
     def link(self, text: str) -> str:
-        """Give the address of the link with this text; ValueError when there is none."""
+        """Give the address of the link with this text; NotOnPage when there is none."""
         for element in self.root.all("a"):
             if element.text() == text:
                 return urllib.parse.urljoin(self.url, element.attributes.get("href", ""))
-        raise ValueError(f"{self.path} ({self.status}, {self.heading!r}) has no link {text!r}")
+        raise NotOnPage(f"The page {self.path} ({self.status}, {self.heading!r}) has no link {text!r}")

@@ -44,7 +44,10 @@ class Simulated:
         except urllib.error.HTTPError as error:
             raise NotHeld(f"{self.name} at {self.url} answers {error.code} to {method} /_sim/{path}") from None
         except (OSError, ValueError) as error:
-            raise NotHeld(f"{self.name} at {self.url} has no simulator's controls: {type(error).__name__}") from None
+            raise NotHeld(
+                f"{self.name} at {self.url} has no controls of a simulator ({type(error).__name__}), and the demo reads"
+                " before and after there. `make dev` runs with any other system."
+            ) from None
 
     def asked_so_far(self) -> int:
         """Return the place in the request log that the next request will have."""
@@ -99,16 +102,14 @@ class Scene:
             raise NotHeld(f"Huma holds {len(found)} people called {given_name}; the demo company has one")
         return str(found[0])
 
-    def employee_id(self, given_name: str, family_name: str) -> str:
-        """Return the EmployeeId of the one active employee with this name."""
-        found = [
-            each["EmployeeId"]
-            for each in self.employees().values()
-            if (each["FirstName"], each["LastName"]) == (given_name, family_name) and not each["Inactive"]
-        ]
+    def employee_of(self, user_id: str) -> str:
+        """Return the EmployeeId of the one employee with a user's name."""
+        user = self.users()[user_id]
+        name = (user["givenName"], user["familyName"])
+        found = [number for number, each in self.employees().items() if (each["FirstName"], each["LastName"]) == name]
         if len(found) != 1:
-            raise NotHeld(f"Fortnox holds {len(found)} active employees called {given_name} {family_name}")
-        return str(found[0])
+            raise NotHeld(f"Fortnox holds {len(found)} employees called {' '.join(name)}; the demo expects one")
+        return found[0]
 
     # -- our own system
 
