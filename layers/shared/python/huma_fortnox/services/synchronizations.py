@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.decisions import Direction
@@ -23,6 +24,7 @@ from huma_fortnox.services.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from huma_fortnox.domain.decisions import Decisions
     from huma_fortnox.domain.plan_types import PlannedPerson
     from huma_fortnox.services.model import Administrator, DecisionInput
     from huma_fortnox.services.planning import Planning
@@ -107,15 +109,20 @@ class Synchronizations:
     def people(
         self, organization_id: str, synchronization_id: str, /, *, situation: Situation | None, after: str, limit: int
     ) -> PeoplePage:
-        """Return a page of the plan: all situations but ``in_sync``, or the one asked for."""
-        self.get(organization_id, synchronization_id)
+        """Return a page of the plan: all situations but ``in_sync``, or the one asked for.
+
+        While the run waits, the changes are those that the decisions so far lead to. Two people whom somebody called
+        the same person stand on the first page of those who differ, with what differs between them; in the lists
+        where they were found they stay, so that it can be undone, and are not created.
+        """
+        run = self.get(organization_id, synchronization_id)
         decisions = self._store.decisions(organization_id, synchronization_id)
         if situation is Situation.IN_SYNC:
             number = int(after) if after.isdigit() else 0
             chunk = self._store.chunk(organization_id, synchronization_id, "in_sync", number)
             following = self._store.chunk(organization_id, synchronization_id, "in_sync", number + 1)
-            people = tuple(person_from_json(data) for data in chunk or ())
-            return PeoplePage(people, decisions, str(number + 1) if following else "")
+            agreed = tuple(person_from_json(data) for data in chunk or ())
+            return PeoplePage(agreed, decisions, str(number + 1) if following else "")
         found, last = self._store.people(
             organization_id,
             synchronization_id,
@@ -123,7 +130,33 @@ class Synchronizations:
             after=after,
             limit=limit,
         )
-        return PeoplePage(tuple(person_from_json(data) for data in found), decisions, last)
+        people = [person_from_json(data) for data in found]
+        is_open = run.state is SynchronizationState.AWAITING_DECISIONS
+        if is_open and (decisions.everything or decisions.fields or decisions.changes or decisions.pairs):
+            planned = {person.key: person for person in self._planning.decided(organization_id, synchronization_id)}
+            pairs = self._confirmed(organization_id, synchronization_id, decisions, planned)
+            joined = {key for pair in pairs for key in _keys(pair)}
+            if situation is None:
+                people = [person for person in people if person.key not in joined]
+            people = [_as_decided(person, planned, joined) for person in people]
+            if situation in (None, Situation.DIFFERS) and not after:
+                people = [*(pair for pair in pairs if pair.changes), *people]
+        return PeoplePage(tuple(people), decisions, last)
+
+    def _confirmed(
+        self, organization_id: str, synchronization_id: str, decisions: Decisions, planned: dict[str, PlannedPerson]
+    ) -> list[PlannedPerson]:
+        """Return the pairs that somebody confirmed, as planned, with the question that was answered."""
+        confirmed = {f"u:{user_id}": employee_id for (user_id, employee_id), same in decisions.pairs.items() if same}
+        asked = self._store.persons(organization_id, synchronization_id, confirmed.keys())
+        return [
+            replace(pair, pairings=person_from_json(asked[key]).pairings)
+            for key, employee_id in sorted(confirmed.items())
+            if key in asked
+            and (pair := planned.get(key)) is not None
+            and pair.employee is not None
+            and pair.employee.id == employee_id
+        ]
 
     def decide(
         self, administrator: Administrator, synchronization_id: str, decisions: Sequence[DecisionInput], /
@@ -140,6 +173,12 @@ class Synchronizations:
             key: person_from_json(data)
             for key, data in self._store.persons(organization_id, synchronization_id, keys).items()
         }
+        so_far = self._store.decisions(organization_id, synchronization_id)
+        if any(so_far.pairs.values()):
+            decided = {person.key: person for person in self._planning.decided(organization_id, synchronization_id)}
+            for pair in self._confirmed(organization_id, synchronization_id, so_far, decided):
+                if pair.key in planned:
+                    planned[pair.key] = replace(planned[pair.key], changes=pair.changes)
         for decision in decisions:
             _check(decision, planned)
         self._store.save_decisions(organization_id, synchronization_id, decisions, by=administrator.user_id)
@@ -218,6 +257,19 @@ class Synchronizations:
         except TransientError:
             self._store.change(organization_id, synchronization_id, {"state": waiting}, only_from=(state,))
             raise
+
+
+def _keys(pair: PlannedPerson) -> tuple[str, ...]:
+    """Return the keys under which both halves of a pair stood before somebody called them the same person."""
+    return tuple(f"{side}:{one.id}" for side, one in (("u", pair.user), ("e", pair.employee)) if one is not None)
+
+
+def _as_decided(person: PlannedPerson, planned: dict[str, PlannedPerson], joined: set[str]) -> PlannedPerson:
+    """Return a person of the stored plan with what the decisions make of the changes."""
+    if person.key in joined:
+        return replace(person, creates="", create_held=None)
+    decided = planned.get(person.key)
+    return replace(person, changes=decided.changes) if decided is not None and person.changes else person
 
 
 def _person_key(decision: DecisionInput) -> str:
