@@ -550,6 +550,12 @@ def test_an_address_is_replaced_as_a_whole() -> None:
     assert done.fortnox == {"Address1": None, "Address2": "Nygatan 2", "PostCode": "903 25", "City": "Umeå"}
 
 
+def test_an_address_that_is_missing_in_fortnox_is_written_without_emptying_what_is_empty() -> None:
+    address = {"line1": "Nygatan 2", "postalCode": "90325", "city": "Umeå", "country": "SE"}
+    done = One("address", address, None).writes(HUMA)
+    assert done.fortnox == {"Address2": "Nygatan 2", "PostCode": "903 25", "City": "Umeå"}
+
+
 def test_somebody_who_is_no_pair_gets_one_outcome_and_keeps_the_link() -> None:
     person = PlannedPerson("u:u1", Situation.BLOCKED, reasons=(Reason("employee-gone"), Reason("second")))
     link = Link("u1", "1", {"phone": Base("a", "b")}, {"country": ""})

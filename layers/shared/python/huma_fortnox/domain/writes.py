@@ -63,7 +63,9 @@ class Ledger:
         if huma.empty:
             properties = _cleared(names, current, current_known=current_known)
         else:
-            properties = row.write_fortnox(huma.value, current, self.layout, self.context)
+            # A field known to be empty has nothing to remove; one that is not known may hold anything.
+            there = {} if current is None and current_known else current
+            properties = row.write_fortnox(huma.value, there, self.layout, self.context)
         self.fortnox.update(properties)
         self.fields[row.key] = Side.FORTNOX.value
         # What will stand there is read back: that, and not what was meant, is the base.
