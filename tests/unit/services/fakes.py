@@ -140,6 +140,9 @@ class FakeLinks:
     def link(self, organization_id: str, user_id: str) -> Link | None:
         return self.kept.get((organization_id, user_id))
 
+    def of_users(self, organization_id: str, user_ids: Iterable[str]) -> Mapping[str, Link]:
+        return {user_id: link for user_id in user_ids if (link := self.kept.get((organization_id, user_id)))}
+
     def links(self, organization_id: str) -> Iterator[Link]:
         return iter([link for (owner, _), link in sorted(self.kept.items()) if owner == organization_id])
 

@@ -1,22 +1,25 @@
 """Links in the state table: ``ORG#<id>`` / ``LINK#<user id>``.
 
 Each field's base is an attribute of its own (``b_phone`` …), so that a run and a push that settle different fields
-of one person never undo each other's bases.
+of one person never undo each other's bases. Digests are kept as bytes, half as long as their hexadecimal text: a link
+with all its bases, and what a run did to the person, then stays below the kilobyte that a write unit is for.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.adapters.connections import organization_key
 from huma_fortnox.domain.people import Base, Link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from huma_fortnox.adapters.table import Item, Table
 
 _BASE = "b_"
+_HEXADECIMAL = re.compile(r"(?:[0-9a-f]{2})+")
 
 
 def link_key(organization_id: str, user_id: str) -> tuple[str, str]:
@@ -29,17 +32,40 @@ def link_attributes(link: Link) -> dict[str, Any]:
     return {
         "employee_id": link.employee_id,
         "layout": dict(link.layout),
-        **{_BASE + name: [base.huma, base.fortnox] for name, base in link.bases.items()},
+        **{base_attribute(name): packed_base(base) for name, base in link.bases.items()},
     }
 
 
-def _read(item: Item) -> Link:
+def base_attribute(field: str) -> str:
+    """Return the name of the attribute that keeps a field's base."""
+    return _BASE + field
+
+
+def packed_base(base: Base) -> list[bytes | str | None]:
+    """Return a base as it is kept."""
+    return [_packed(base.huma), _packed(base.fortnox)]
+
+
+def read_link(item: Item) -> Link:
+    """Read a link's item."""
     return Link(
         user_id=item["sk"].removeprefix("LINK#"),
         employee_id=item["employee_id"],
-        bases={name[len(_BASE) :]: Base(*value) for name, value in item.items() if name.startswith(_BASE)},
+        bases={
+            name[len(_BASE) :]: Base(*map(_unpacked, value)) for name, value in item.items() if name.startswith(_BASE)
+        },
         layout=item.get("layout", {}),
     )
+
+
+def _packed(digest: str | None) -> bytes | str | None:
+    if digest is None or not _HEXADECIMAL.fullmatch(digest):
+        return digest
+    return bytes.fromhex(digest)
+
+
+def _unpacked(value: bytes | str | None) -> str | None:
+    return value.hex() if isinstance(value, bytes) else value
 
 
 class DynamoLinks:
@@ -51,12 +77,17 @@ class DynamoLinks:
     def link(self, organization_id: str, user_id: str) -> Link | None:
         """Return the user's link."""
         item = self._table.get(*link_key(organization_id, user_id))
-        return _read(item) if item else None
+        return read_link(item) if item else None
+
+    def of_users(self, organization_id: str, user_ids: Iterable[str]) -> Mapping[str, Link]:
+        """Return the links of those of these users who have one, by user id."""
+        items = self._table.get_many(link_key(organization_id, user_id) for user_id in user_ids)
+        return {link.user_id: link for link in map(read_link, items)}
 
     def links(self, organization_id: str) -> Iterator[Link]:
         """Yield all links of the organization."""
         for item in self._table.every(organization_key(organization_id), "LINK#"):
-            yield _read(item)
+            yield read_link(item)
 
     def save(self, organization_id: str, links: Iterable[Link]) -> None:
         """Keep links that are new, whole."""

@@ -374,6 +374,10 @@ class LinkStore(Protocol):
         """Return the user's link."""
         ...
 
+    def of_users(self, organization_id: str, user_ids: Iterable[str]) -> Mapping[str, Link]:
+        """Return the links of those of these users who have one, by user id."""
+        ...
+
     def links(self, organization_id: str) -> Iterator[Link]:
         """Yield all links of the organization."""
         ...
