@@ -12,7 +12,7 @@ export AWS_DEFAULT_REGION ?= eu-north-1
 export PYTHONPATH := $(PACKAGE):.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test lint format bench clean install
+.PHONY: help demo dev test lint format bench soak clean install
 
 help:
 	@echo "make demo     the whole journey, end to end, printed as a person would see it"
@@ -20,6 +20,7 @@ help:
 	@echo "make test     everything CI runs: lint, types, template, all tests"
 	@echo "make lint     ruff, mypy and sam validate alone"
 	@echo "make bench    the measurements the README quotes (one group: make bench ONLY=core)"
+	@echo "make soak     a bounded fault run: everything breaks, nothing may be lost or doubled"
 	@echo "make clean    remove what the others created"
 
 # The stamps are newer than what was installed from, so a second call installs nothing.
@@ -59,6 +60,9 @@ format: install
 
 bench: install
 	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+soak: install
+	@$(BIN)/python -m local.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 clean:
 	rm -rf $(VENV) $(EMULATOR) .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
