@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ROWS = 50
 RUN = addresses.SYNCHRONIZATIONS + "/<synchronization_id>"
 REFRESH_SECONDS = 3
+"""How often a progress page loads itself again; its reader can stop that."""
 LISTS = {"huma": Situation.ONLY_IN_FORTNOX, "fortnox": Situation.ONLY_IN_HUMA}
 """The lists of step 2: where people are added, and whom they hold."""
 
@@ -72,15 +73,10 @@ class SynchronizationPages:
         if found.state.over:
             return see_other(addresses.synchronization(found.id, "result"))
         quiet = request.query.get("refresh") == "off"
-        return self._visitor.show(
-            "progress.html",
-            request,
-            session,
-            run=found,
-            bars=_bars(found),
-            quiet=quiet,
-            refresh=0 if quiet else REFRESH_SECONDS,
-        )
+        page = self._visitor.show("progress.html", request, session, run=found, bars=_bars(found), quiet=quiet)
+        if not quiet:
+            page.headers["Refresh"] = str(REFRESH_SECONDS)
+        return page
 
     def differences(self, request: Request, synchronization_id: str) -> Response[str]:
         """Step 1: the picture and the people of one situation, page by page."""
