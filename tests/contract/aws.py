@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -38,6 +39,13 @@ class Aws:
     secretsmanager: Any
 
 
+@cache
+def _clients() -> tuple[Any, Any]:
+    """Make the clients once: that takes longer than most tests."""
+    config = Config(region_name="eu-north-1", max_pool_connections=64)
+    return boto3.client("dynamodb", config=config), boto3.client("secretsmanager", config=config)
+
+
 @contextmanager
 def mocked_aws() -> Iterator[Aws]:
     """Play AWS while the context lasts.
@@ -54,8 +62,7 @@ def mocked_aws() -> Iterator[Aws]:
     with pytest.MonkeyPatch.context() as environment, mock_aws():
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
             environment.setenv(name, "testing")
-        config = Config(region_name="eu-north-1", max_pool_connections=64)
-        dynamodb = boto3.client("dynamodb", config=config)
+        dynamodb, secretsmanager = _clients()
         dynamodb.create_table(
             TableName=TABLE,
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
@@ -65,7 +72,6 @@ def mocked_aws() -> Iterator[Aws]:
             ],
             BillingMode="PAY_PER_REQUEST",
         )
-        secretsmanager = boto3.client("secretsmanager", config=config)
         yield Aws(Intercepted(dynamodb, around), Intercepted(secretsmanager, around))
 
 

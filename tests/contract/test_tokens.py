@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from huma_fortnox.adapters.fortnox_oauth import FortnoxOAuth
 from huma_fortnox.adapters.lease import GRACE, Leases
 from huma_fortnox.adapters.secrets import FortnoxCredentials, GrantKind, OrganizationSecrets
 from huma_fortnox.adapters.table import Table
@@ -18,6 +19,7 @@ from huma_fortnox.adapters.tokens import (
     LICENCE_SECONDS,
     MARGIN,
     FortnoxTokens,
+    TokenEndpoint,
 )
 from huma_fortnox.domain.errors import (
     ConsentNeeded,
@@ -34,11 +36,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from huma_fortnox.domain.outcome import Reason
+    from huma_fortnox.services.ports import AccessTokens
 
 ORGANIZATION = "6f1c2a0e-0000-4000-8000-000000000001"
 TENANT = "123456"
 DAY = 24 * 3600.0
 CREDENTIALS, REFRESH = GrantKind.CLIENT_CREDENTIALS, GrantKind.REFRESH_TOKEN
+# The type checker holds the tokens to the port, and Fortnox's endpoint to what they need of it, here.
+PORT: type[AccessTokens] = FortnoxTokens
+ENDPOINT: type[TokenEndpoint] = FortnoxOAuth
 BOTH = pytest.mark.parametrize("kind", [CREDENTIALS, REFRESH])
 
 
