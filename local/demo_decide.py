@@ -77,11 +77,27 @@ def decide(scene: Scene, run: Run) -> None:
     rows += [(name, labels[field], _WORDS[to]) for (name, field), to in ONE_BY_ONE.items()]
     rows.append((SAME_PERSON, "(the pair)", f"is employee {employee_id}: the same person, under another e-mail"))
     screen.table(("Who", "Field", "Decision"), rows)
-    stored = scene.call("GET", f"/synchronizations/{run.id}/people")["decisions"]
-    screen.expect_equal(stored["fields"], WHOLE_FIELDS, "The decisions are kept.")
+    people = run.people("differs")
+    kept = all(
+        change["chosen"] == _direction(each["user"]["givenName"], change["field"])
+        for each in people
+        for change in each["changes"]
+    )
+    screen.expect(kept, "The decisions are kept, and shown with each difference.")
+    pair = [each["changes"] for each in people if each["user"]["id"] == user_id]
+    screen.expect_equal(
+        [change["field"] for changes in pair for change in changes],
+        ["email"],
+        f"{SAME_PERSON} is compared now: his e-mail differs, and nothing else does.",
+    )
     wrong = {"decisions": [{"person": keys["Johan"], "field": "phone", "direction": USE_HUMA}]}
     refused = scene.call("PUT", f"/synchronizations/{run.id}/decisions", wrong, status=400)["error"]
     screen.expect_equal(refused["code"], "not-in-plan", f"A decision on what does not differ: {refused['message']}")
+
+
+def _direction(given_name: str, field: str) -> str | None:
+    """Return what is decided for one field of one person."""
+    return ONE_BY_ONE.get((given_name, field)) or WHOLE_FIELDS.get(field)
 
 
 def choose_new_people(scene: Scene, run: Run) -> Page:
@@ -133,12 +149,11 @@ def _expected_summary(run: Run) -> Json:
     """Work out from the plan and the decisions what the summary has to say."""
     to: dict[str, Counter[str]] = {USE_HUMA: Counter(), USE_FORTNOX: Counter()}
     held = left = 0
-    to[USE_HUMA]["email"] += 1  # of the pair that was confirmed
     for person in run.people("differs"):
         name = person["user"]["givenName"]
         for change in person["changes"]:
             place = (name, change["field"])
-            direction = ONE_BY_ONE.get(place) or WHOLE_FIELDS.get(change["field"])
+            direction = _direction(*place)
             if direction == LEAVE:
                 left += 1
             elif place in HELD:
@@ -179,14 +194,17 @@ def _box(row: Element) -> Element | None:
 
 
 def _mark(row: Element) -> str:
+    if row.first("fieldset", class_="pair"):
+        return "-"
     if _box(row) is None:
         return "held"
     return "[x]" if _name(row) in (*NEW_IN_HUMA, *NEW_IN_FORTNOX) else "[ ]"
 
 
 def _remarks(row: Element) -> str:
-    texts = [each.text(without=_is_count) for tag in ("p", "legend") for each in row.all(tag)]
-    return " ".join(texts)
+    if row.first("fieldset", class_="pair"):
+        return "The same person on both sides, as decided in step 1"
+    return " ".join(each.text(without=_is_count) for each in row.all("p"))
 
 
 def _is_count(element: Element) -> bool:
