@@ -7,6 +7,7 @@ somebody with an intent alone, finds out by looking what had been written.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from huma_fortnox.services.model import PersonOutcome
 from huma_fortnox.services.writing import write_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from huma_fortnox.domain.digest import Digest
     from huma_fortnox.domain.people import Employee, User
@@ -120,6 +121,7 @@ class _Batch:
         self._decisions = decisions
         self._digest = digest
         self._intents = intents
+        self._by_email: dict[str, list[Record]] | None = None
 
     # -- pairs
 
@@ -151,9 +153,10 @@ class _Batch:
             if (employee := read_employee(record, self._settings.fields)).id in wanted
         }
         for employee_id in wanted - found.keys():
-            record = self._fortnox.employee(employee_id)
-            if record is not None:
-                found[employee_id] = read_employee(record, self._settings.fields)
+            with suppress(Refused):
+                record = self._fortnox.employee(employee_id)
+                if record is not None:
+                    found[employee_id] = read_employee(record, self._settings.fields)
         return found
 
     def _settle(self, person: PlannedPerson, record: Record | None, link: Link | None) -> None:
@@ -165,17 +168,21 @@ class _Batch:
         planned = self._writes(person, link)
         outcomes, looked_up = list(planned.outcomes), dict[str, Base]()
         if planned.fields:
-            self._store.note_intent(self._organization_id, self._run_id, person.key, planned.fields)
+            # With what an attempt before this one meant: some of it may have been written.
+            intent = {**self._intents.get(person.key, {}), **planned.fields}
+            self._store.note_intent(self._organization_id, self._run_id, person.key, intent)
             outcomes += self._write_to_fortnox(person, link, planned)
             written, looked_up = self._write_to_huma(person, link, planned, record)
             outcomes += written
         outcomes = self._found_out_by_looking(person, planned, outcomes)
         failed = {outcome.field for outcome in outcomes if outcome.outcome is Outcome.FAILED}
         waiting = {outcome.field for outcome in outcomes if outcome.outcome is Outcome.HELD}
+        kept = link.bases if link else {}
+        # Only those that move: a push may have moved others since the link was read.
         bases = {
             field: base
             for field, base in {**planned.bases, **looked_up}.items()
-            if field not in failed and not (field in waiting and field in planned.fields)
+            if field not in failed and not (field in waiting and field in planned.fields) and kept.get(field) != base
         }
         self._record(person, outcomes, Link(person.user.id, person.employee.id, bases=bases, layout=planned.layout))
 
@@ -270,10 +277,13 @@ class _Batch:
         records = {record["id"]: record for record in self._huma.details([p.user.id for p in people if p.user])}
         for previewed in people:
             record = records.get(previewed.user.id) if previewed.user else None
-            if record is None:
-                self._not_created(previewed, Side.FORTNOX, Reason("user-gone"))
-            else:
-                self._create_employee(previewed, record)
+            try:
+                if record is None:
+                    self._not_created(previewed, Side.FORTNOX, Reason("user-gone"))
+                else:
+                    self._create_employee(previewed, record)
+            except Refused as error:
+                self._not_created(previewed, Side.FORTNOX, error.reason)
 
     def _create_employee(self, previewed: PlannedPerson, record: Record) -> None:
         user = read_user(record)
@@ -285,33 +295,51 @@ class _Batch:
         if new.held is not None:
             self._not_created(previewed, Side.FORTNOX, new.held)
             return
-        email, given_name, family_name = (str(new.properties[name]) for name in ("Email", "FirstName", "LastName"))
-        there = self._fortnox.find_employee(email, given_name, family_name)
+        there = self._employees_called(str(new.properties["Email"]))
         # One that is there although an attempt before this one got no answer is what that attempt created.
         if there and not (len(there) == 1 and previewed.key in self._intents):
             self._not_created(previewed, Side.FORTNOX, Reason("appeared-in-fortnox"))
             return
-        try:
-            stored = there[0] if there else self._first_noted(previewed, Side.FORTNOX, new.properties)
-        except Refused as error:
-            self._not_created(previewed, Side.FORTNOX, error.reason)
-            return
-        employee = read_employee(stored, self._settings.fields)
-        created = [FieldOutcome(PERSON, Outcome.DONE, Side.FORTNOX.value), *new.outcomes]
-        self._agree(previewed, user, employee, record, created)
+        stored = there[0] if there else self._first_noted(previewed, Side.FORTNOX, new.properties)
+        settings = self._settings.fields
+        sent = [key for key, row in FIELDS.items() if new.properties.keys() & set(row.properties(settings))]
+        lost = verify(new.properties, stored, sent, settings)
+        created = [
+            FieldOutcome(PERSON, Outcome.DONE, Side.FORTNOX.value),
+            *new.outcomes,
+            *(FieldOutcome(key, Outcome.FAILED, Side.FORTNOX.value, reason) for key, reason in lost.items()),
+        ]
+        # Only what Fortnox gave by itself goes back; nobody decided about anything else in Huma.
+        numbered = {key for key, row in FIELDS.items() if not row.flows_from(Side.HUMA)}
+        self._agree(previewed, user, read_employee(stored, settings), record, created, numbered)
 
     def _first_noted(self, person: PlannedPerson, side: Side, properties: Mapping[str, str | None]) -> Record:
         self._store.note_intent(self._organization_id, self._run_id, person.key, {PERSON: side.value})
         return self._fortnox.create_employee(properties)
 
+    def _employees_called(self, email: str) -> Sequence[Record]:
+        """Return the employees with this e-mail; Fortnox offers no search, so all are read, once a batch."""
+        if self._by_email is None:
+            self._by_email = {}
+            number, pages = 1, 1
+            while number <= pages:
+                page = self._fortnox.employees(number)
+                for row in page.employees:
+                    self._by_email.setdefault(_folded(row.get("Email")), []).append(row)
+                number, pages = number + 1, page.pages
+        return self._by_email.get(_folded(email), ())
+
     def create_in_huma(self, people: Sequence[PlannedPerson]) -> None:
         """Create users for employees."""
         for previewed in people:
-            stored = self._fortnox.employee(previewed.employee.id) if previewed.employee else None
-            if stored is None:
-                self._not_created(previewed, Side.HUMA, Reason("employee-gone"))
-            else:
-                self._create_user(previewed, read_employee(stored, self._settings.fields))
+            try:
+                stored = self._fortnox.employee(previewed.employee.id) if previewed.employee else None
+                if stored is None:
+                    self._not_created(previewed, Side.HUMA, Reason("employee-gone"))
+                else:
+                    self._create_user(previewed, read_employee(stored, self._settings.fields))
+            except Refused as error:
+                self._not_created(previewed, Side.HUMA, error.reason)
 
     def _create_user(self, previewed: PlannedPerson, employee: Employee) -> None:
         unwanted = self._left_out(previewed, [], [employee])
@@ -325,16 +353,13 @@ class _Batch:
             return
         if record is None:
             self._store.note_intent(self._organization_id, self._run_id, previewed.key, {PERSON: Side.HUMA.value})
-            try:
-                user_id = self._huma.create_user(new.given_name, new.family_name, new.email, invite=False)
-            except Refused as error:
-                self._not_created(previewed, Side.HUMA, error.reason)
-                return
+            user_id = self._huma.create_user(new.given_name, new.family_name, new.email, invite=False)
             record = self._huma.user(user_id)
         if record is None:
             raise Defect("created-user-missing")
         created = [FieldOutcome(PERSON, Outcome.DONE, Side.HUMA.value), *new.outcomes]
-        self._agree(previewed, read_user(record), employee, record, created)
+        carried = {key for key, row in FIELDS.items() if row.huma_property in {**new.patch, **new.position}}
+        self._agree(previewed, read_user(record), employee, record, created, carried)
 
     def _left_out(
         self, previewed: PlannedPerson, users: Sequence[User], employees: Sequence[Employee]
@@ -347,7 +372,10 @@ class _Batch:
             digest=self._digest,
             settings=self._settings.fields,
         ).people[0]
-        return {**left_out(previewed), **left_out(confirm(previewed, now))}
+        side = Side.HUMA if users else Side.FORTNOX
+        found = {**left_out(previewed), **left_out(confirm(previewed, now))}
+        # What never goes that way is not left out of it: the number that Fortnox gave, when this is the second attempt.
+        return {key: reason for key, reason in found.items() if FIELDS[key].flows_from(side)}
 
     def _agree(
         self,
@@ -356,18 +384,19 @@ class _Batch:
         employee: Employee,
         record: Record,
         created: Sequence[FieldOutcome],
+        to_huma: Collection[str],
     ) -> None:
         """Link somebody just created, and fill in in Huma what the creation could not carry.
 
-        What Fortnox numbered goes to Huma; a new user gets everything the employee has. Fields that the creation
-        left out keep that outcome.
+        ``to_huma`` are the fields that go there: what Fortnox numbered, or everything else a new user gets. Those an
+        attempt before this one wrote are done too. Fields that the creation left out keep that outcome.
         """
         link = Link(user.id, employee.id)
         fresh = plan(
             [user],
             [employee],
             links=[link],
-            decisions=Decisions(everything=Direction.USE_FORTNOX),
+            decisions=Decisions(fields=dict.fromkeys(to_huma, Direction.USE_FORTNOX)),
             digest=self._digest,
             settings=self._settings.fields,
         ).people[0]
@@ -375,7 +404,13 @@ class _Batch:
         planned = self._writes(fresh, link, FIELDS.keys() - settled)
         written, looked_up = self._write_to_huma(fresh, link, planned, record)
         failed = {outcome.field for outcome in written if outcome.outcome is not Outcome.DONE}
-        rest = [outcome for outcome in planned.outcomes if outcome.field not in settled]
+        rest = [
+            FieldOutcome(outcome.field, Outcome.DONE, Side.HUMA.value)
+            if outcome.field in to_huma and outcome.outcome is Outcome.UNCHANGED
+            else outcome
+            for outcome in planned.outcomes
+            if outcome.field not in settled
+        ]
         bases = {field: base for field, base in {**planned.bases, **looked_up}.items() if field not in failed | settled}
         self._record(
             previewed,
@@ -399,6 +434,10 @@ class _Batch:
             link,
         )
         self._store.count(self._organization_id, self._run_id, {"applied": 1})
+
+
+def _folded(email: object) -> str:
+    return email.strip().casefold() if isinstance(email, str) else ""
 
 
 def _noteworthy(outcomes: Sequence[FieldOutcome]) -> tuple[FieldOutcome, ...]:
