@@ -120,3 +120,10 @@ def test_emphasis_in_a_text_never_becomes_other_markup(text: str) -> None:
 def test_templates_fail_on_a_name_they_do_not_know() -> None:
     with pytest.raises(Exception, match="undefined"):
         render("signed-out.html")
+
+
+def test_a_pair_is_asked_about_once_on_a_page() -> None:
+    found = {each.key: each for each in shown(*PLAN)}
+    assert [each.employee_id for each in found["u:two"].candidates] == ["21", "22"]
+    assert (found["e:21"].candidates, found["e:21"].asked_above) == ((), True)
+    assert not found["u:two"].asked_above

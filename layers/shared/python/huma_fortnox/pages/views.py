@@ -76,6 +76,7 @@ class PersonView:
     inactive: str
     differences: tuple[Difference, ...]
     candidates: tuple[Candidate, ...]
+    asked_above: bool
     reasons: tuple[Explained, ...]
     notes: tuple[Explained, ...]
     may_create: bool
@@ -106,10 +107,11 @@ class OutcomeView:
 
 
 def people(page: PeoplePage, show: Show, t: Texts) -> list[PersonView]:
-    """Return the people of a page."""
+    """Return the people of a page; a pair is asked about once, though it concerns two of them."""
+    asked: set[tuple[str, str]] = set()
     users = {each.user.id: each.user for each in page.people if each.user}
     employees = {each.employee.id: each.employee for each in page.people if each.employee}
-    return [_person(each, page.decisions, users, employees, show, t) for each in page.people]
+    return [_person(each, page.decisions, users, employees, asked, show, t) for each in page.people]
 
 
 def _person(
@@ -117,9 +119,12 @@ def _person(
     decisions: Decisions,
     users: Mapping[str, User],
     employees: Mapping[str, Employee],
+    asked: set[tuple[str, str]],
     show: Show,
     t: Texts,
 ) -> PersonView:
+    pairings = [each for each in person.pairings if (each.user_id, each.employee_id) not in asked]
+    asked.update((each.user_id, each.employee_id) for each in pairings)
     inactive = ""
     if person.user is not None and not person.user.active:
         inactive = t("people.deactivated-in-huma")
@@ -133,7 +138,8 @@ def _person(
         differences=tuple(
             _difference(change, decisions.is_exact(person.key, change.field), show, t) for change in person.changes
         ),
-        candidates=tuple(_candidate(pairing, decisions, users, employees, t) for pairing in person.pairings),
+        candidates=tuple(_candidate(pairing, decisions, users, employees, t) for pairing in pairings),
+        asked_above=len(pairings) < len(person.pairings),
         reasons=_explained(person.reasons, t),
         notes=_explained(person.notes, t),
         may_create=bool(person.creates) and person.create_held is None,
