@@ -262,6 +262,17 @@ def test_at_most_a_hundred_candidates_are_named_and_all_are_counted() -> None:
     assert len(people["e:149"].pairings) == 1
 
 
+def test_a_crowd_that_shares_one_address_is_not_multiplied_out() -> None:
+    people = planned(
+        [user(f"u{number:03}", A) for number in range(150)], [employee(f"{number:03}", A) for number in range(150)]
+    )
+    assert {person.situation for person in people.values()} == {Situation.AMBIGUOUS}
+    for key in ("u:u000", "u:u149", "e:000", "e:149"):
+        assert len(people[key].pairings) == 100
+    assert people["u:u149"].pairings[0] == Pairing("u149", "000", ("email",))
+    assert people["e:149"].pairings[0] == Pairing("u000", "149", ("email",))
+
+
 def test_inactive_people_are_paired_and_noted() -> None:
     people = planned([user("u1", A, active=False)], [employee("1", A, active=False)])
     assert pairs_of(people) == {("u1", "1")}
@@ -284,6 +295,7 @@ def test_a_pair_made_by_e_mail_whose_identity_numbers_differ_is_noted() -> None:
         return [note.code for note in people["u:u1"].notes if "identity" in note.code]
 
     assert codes("811228-9874", "670919-9530") == ["identity-number-differs"]
+    assert codes("670919-9530", "811228-9874") == ["identity-number-differs"]
     assert codes("811228-9874", "670919-9530", ("u1", "1")) == []
     assert codes("19811228-9874", "8112289874") == []
     assert codes("811228-9874", None) == []

@@ -464,6 +464,15 @@ def test_numbers_in_unusual_forms_are_found_to_be_shared() -> None:
         )
 
 
+def test_a_shared_number_is_read_where_either_side_says_the_person_lives() -> None:
+    oslo = {"address": {"Address2": "Karl Johans gate 1", "City": "Oslo", "Country": "Norge"}}
+    one, two = people(({"phone": "22 82 30 00"}, oslo), ({"phone": "+47 22 82 30 00"}, {}))
+    assert [note.code for note in (*one.notes, *two.notes)] == []
+    for person in (one, two):
+        held = next(change.held for change in person.changes if change.field == "phone")
+        assert held == Reason("duplicate-in-huma", {"field": "phone", "people": "u1,u2", "count": "2"})
+
+
 def test_a_write_that_would_give_two_people_the_same_is_held() -> None:
     one, two = people(({"phone": A}, {"phone": B}), ({"phone": C}, {"phone": A}), decisions=Decisions(
         changes={("u:u1", "phone"): HUMA, ("u:u2", "phone"): LEAVE}))  # fmt: skip

@@ -189,10 +189,12 @@ class _Matcher:
             reasons.append(duplicate(PAIRING_FIELD, Side.HUMA, (user.id for user in users)))
         if len(employees) > 1:
             reasons.append(duplicate(PAIRING_FIELD, Side.FORTNOX, (employee.id for employee in employees)))
+        users, employees = sorted(users, key=_by_id), sorted(employees, key=_by_id)
         candidates = {
             (user.id, employee.id): (PAIRING_FIELD,)
-            for user in users
-            for employee in employees
+            for some_users, some_employees in ((users, employees[:NAMED_AT_MOST]), (users[:NAMED_AT_MOST], employees))
+            for user in some_users
+            for employee in some_employees
             if self._may_be_one(user, employee)
         }
         self._leave_to_a_person(candidates, tuple(reasons))
@@ -256,6 +258,10 @@ class _Matcher:
         free: dict[str, User] | dict[str, Employee]
         free = self.free_users if isinstance(person, User) else self.free_employees
         return free.pop(person.id, None) is not None
+
+
+def _by_id(person: Person) -> str:
+    return person.id
 
 
 def _pairings(candidates: Candidates) -> dict[tuple[Side, str], tuple[Pairing, ...]]:
