@@ -5,6 +5,7 @@ Prints what a person would see, checks every expectation, and ends with status 0
 
 from __future__ import annotations
 
+import io
 import signal
 import socket
 import sys
@@ -62,6 +63,8 @@ STEPS = (
 def main() -> int:
     """Run the demo; return the exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without "•" still shows the rest
     screen = Screen()
     try:
         _run(screen)
@@ -105,7 +108,8 @@ def _answers(address: str) -> bool:
 
 def _fail(reason: str, status: int = 1) -> int:
     print(reason, file=sys.stderr, flush=True)
-    print(f"What the system wrote is under {LOCAL.name}/ (runs/*/logs).", file=sys.stderr)
+    if status == 1:
+        print(f"What the system wrote is under {LOCAL.name}/ (runs/*/logs).", file=sys.stderr)
     return status
 
 
