@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -76,6 +78,7 @@ class Synchronizations:
         )
         holder = self._store.begin(run)
         if holder != run.id:
+            self._start_again(organization_id, holder)
             raise Conflict("synchronization-running", {"synchronization": holder})
         try:
             self._workflow.start(organization_id, run.id)
@@ -93,6 +96,13 @@ class Synchronizations:
             raise
         self._connections.change(organization_id, {"last_synchronization": run.id})
         return run
+
+    def _start_again(self, organization_id: str, synchronization_id: str) -> None:
+        """Start the workflow of a run that has not begun to plan: who took the lock may have died before that."""
+        run = self._store.load(organization_id, synchronization_id)
+        if run is not None and run.state is SynchronizationState.READING:
+            with suppress(TransientError):
+                self._workflow.start(organization_id, synchronization_id)
 
     def get(self, organization_id: str, synchronization_id: str, /) -> Synchronization:
         """Return one run of this organization; raises ``Unknown``."""
@@ -118,7 +128,7 @@ class Synchronizations:
         run = self.get(organization_id, synchronization_id)
         decisions = self._store.decisions(organization_id, synchronization_id)
         if situation is Situation.IN_SYNC:
-            number = int(after) if after.isdigit() else 0
+            number = int(after) if re.fullmatch(r"[0-9]{1,6}", after) else 0
             chunk = self._store.chunk(organization_id, synchronization_id, "in_sync", number)
             following = self._store.chunk(organization_id, synchronization_id, "in_sync", number + 1)
             agreed = tuple(person_from_json(data) for data in chunk or ())
@@ -217,22 +227,16 @@ class Synchronizations:
 
     def cancel(self, administrator: Administrator, synchronization_id: str, /) -> Synchronization:
         """Stop the run before its next batch; what was done stays done. Raises ``Conflict`` when it is over."""
-        organization_id = administrator.organization_id
-        run = self.get(organization_id, synchronization_id)
-        if run.state is SynchronizationState.AWAITING_DECISIONS:
-            self._leave(organization_id, synchronization_id, SynchronizationState.CANCELLED, "cancel")
-        elif not self._store.change(
-            organization_id,
-            synchronization_id,
-            {"state": SynchronizationState.CANCELLED},
-            only_from=(
-                SynchronizationState.READING,
-                SynchronizationState.PLANNING,
-                SynchronizationState.APPLYING,
-            ),
-        ):
-            raise Conflict("synchronization-over")
-        return self.get(organization_id, synchronization_id)
+        organization_id, cancelled = administrator.organization_id, SynchronizationState.CANCELLED
+        # A run that moves on between the look and the change is looked at again.
+        while not (run := self.get(organization_id, synchronization_id)).state.over:
+            if run.state is SynchronizationState.AWAITING_DECISIONS:
+                with suppress(Conflict):
+                    self._leave(organization_id, synchronization_id, cancelled, "cancel")
+                    return self.get(organization_id, synchronization_id)
+            elif self._store.change(organization_id, synchronization_id, {"state": cancelled}, only_from=(run.state,)):
+                return self.get(organization_id, synchronization_id)
+        raise Conflict("synchronization-over")
 
     def outcomes(self, organization_id: str, synchronization_id: str, /, *, after: str, limit: int) -> OutcomePage:
         """Return a page of the result."""
@@ -302,8 +306,9 @@ def _summarize(
     to_fortnox: Counter[str] = Counter()
     bank: Counter[str] = Counter()
     counts: Counter[str] = Counter()
-    clears = 0
+    clears = requests = 0
     for person in people:
+        before = to_fortnox.total()
         if person.creates and person.key in created and person.create_held is None:
             counts[f"create_in_{person.creates}"] += 1
         for change in person.changes:
@@ -319,7 +324,9 @@ def _summarize(
                 clears += change.clears
                 if FIELDS[change.field].sensitive:
                     bank["fortnox" if change.chosen is Direction.USE_HUMA else "huma"] += 1
-    requests = sum(to_fortnox.values()) + counts["create_in_fortnox"]
+        # One request a person, however many fields it carries.
+        requests += to_fortnox.total() > before
+    requests += counts["create_in_fortnox"]
     accounts = sum(bank.values())
     confirm = []
     if accounts >= BANK_LEAST and accounts > BANK_SHARE * people_in_all:
