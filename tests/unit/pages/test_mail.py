@@ -9,7 +9,15 @@ from html.parser import HTMLParser
 import pytest
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.pages.letters import PageLetters
-from huma_fortnox.pages.mail import LISTED_AT_MOST, Mail, consent_needed_mail, failed_mail, result_mail
+from huma_fortnox.pages.mail import (
+    LISTED_AT_MOST,
+    Mail,
+    bank_changes_stopped_mail,
+    consent_needed_mail,
+    failed_mail,
+    quarantined_mail,
+    result_mail,
+)
 from huma_fortnox.pages.texts import locales
 from huma_fortnox.services.model import ConnectionState, PersonOutcome, Synchronization, SynchronizationState
 
@@ -123,9 +131,29 @@ def test_a_needed_consent_says_what_to_do_and_that_nothing_is_lost() -> None:
     assert mail.html.count("<a ") == 1
 
 
+def test_failing_changes_are_told_with_the_latest_reason() -> None:
+    mail = quarantined_mail(ACTIVE, Reason("rate-limited"), page_url=URL, locale="en")
+    assert mail.subject == "Fortnox: changes keep failing"
+    assert "nothing is lost" in mail.text
+    assert "Fortnox asks us to slow down." in mail.text
+    assert "slow down" not in quarantined_mail(ACTIVE, None, page_url=URL, locale="en").text
+
+
+def test_stopped_bank_changes_are_told_with_their_number() -> None:
+    mail = bank_changes_stopped_mail(ACTIVE, changes=6, threshold=5, page_url=URL, locale="en")
+    assert mail.subject == "Fortnox: bank account changes wait for you"
+    assert "6 bank accounts were changed in Huma within an hour, for Björk & Söner AB; the limit is 5." in mail.text
+    assert "confirm the bank changes on the overview" in mail.text
+
+
 @pytest.mark.parametrize("locale", locales())
 def test_the_html_is_well_formed_and_needs_nothing_from_outside(locale: str) -> None:
-    for mail in (result(locale=locale), consent_needed_mail(ACTIVE, page_url=URL, locale=locale)):
+    for mail in (
+        result(locale=locale),
+        consent_needed_mail(ACTIVE, page_url=URL, locale=locale),
+        quarantined_mail(ACTIVE, Reason("rate-limited"), page_url=URL, locale=locale),
+        bank_changes_stopped_mail(ACTIVE, changes=6, threshold=5, page_url=URL, locale=locale),
+    ):
         parsed = _Message(mail.html)
         assert parsed.faults == []
         assert "<img" not in mail.html

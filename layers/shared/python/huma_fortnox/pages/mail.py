@@ -1,4 +1,4 @@
-"""The e-mails: the result of a run, a run that failed, a consent that is needed.
+"""The e-mails: the result of a run, a run that failed, and what somebody has to act on.
 
 Text and HTML are made from one view, so they say the same. They name people, fields and reasons, never a value. The
 HTML needs no picture, no outside style sheet and no script, and follows the reader's dark mode where it can.
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from huma_fortnox.domain.outcome import Outcome
+from huma_fortnox.domain.outcome import Outcome, Reason
 from huma_fortnox.pages.render import render
 from huma_fortnox.pages.texts import texts
 from huma_fortnox.pages.values import sensitive_keys
@@ -118,6 +118,41 @@ def consent_needed_mail(connection: Connection, *, page_url: str, locale: str) -
         counts=[],
         findings=_Findings(),
         button=t("active.connect-again"),
+        page_url=page_url,
+    )
+
+
+def quarantined_mail(connection: Connection, reason: Reason | None, *, page_url: str, locale: str) -> Mail:
+    """Return the message that the organization's changes keep failing, with the latest reason."""
+    t = texts(locale)
+    return _mail(
+        t,
+        subject=t("mail.subject-quarantined"),
+        heading=t("mail.quarantined"),
+        lead=t("mail.quarantined-lead", company=connection.company_name or t("side.fortnox")),
+        reason=t.reason(reason) if reason else None,
+        counts=[],
+        findings=_Findings(),
+        button=t("mail.button-overview"),
+        page_url=page_url,
+    )
+
+
+def bank_changes_stopped_mail(
+    connection: Connection, *, changes: int, threshold: int, page_url: str, locale: str
+) -> Mail:
+    """Return the message that so many people's bank accounts changed within an hour that they wait for a word."""
+    t = texts(locale)
+    company = connection.company_name or t("side.fortnox")
+    return _mail(
+        t,
+        subject=t("mail.subject-brake"),
+        heading=t("mail.brake"),
+        lead=t("mail.brake-lead", count=changes, threshold=threshold, company=company),
+        reason=t.reason(Reason("bank-changes-stopped")),
+        counts=[],
+        findings=_Findings(),
+        button=t("mail.button-overview"),
         page_url=page_url,
     )
 
