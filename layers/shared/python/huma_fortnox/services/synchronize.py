@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from huma_fortnox.domain.errors import Conflict, ConsentNeeded, LicenceMissing
+from huma_fortnox.domain.errors import Conflict, ConsentNeeded, IntegrationError, LicenceMissing
 from huma_fortnox.domain.fields import read_employee, read_user
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.plan_json import person_to_json
@@ -146,7 +146,8 @@ class Synchronize:
             run_id,
             {"situations": {situation.value: situations[situation.value] for situation in Situation}},
         )
-        self._store.count(organization_id, run_id, {"changes": changes})
+        if self._store.save_chunk(organization_id, run_id, "changes", 0, changes):
+            self._store.count(organization_id, run_id, {"changes": changes})
 
     def await_decisions(self, organization_id: str, run_id: str, token: str) -> None:
         """Keep the workflow's token and wait for the administrator, unless the run was cancelled meanwhile."""
@@ -155,6 +156,14 @@ class Synchronize:
 
     def prepare_changes(self, organization_id: str, run_id: str) -> dict[str, list[int]]:
         """Carry the decisions through the plan and cut the work into batches; return their numbers."""
+        # The workflow was told to apply, even if that seemed to have failed and the run went back to waiting.
+        if not self._store.change(
+            organization_id,
+            run_id,
+            {"state": SynchronizationState.APPLYING},
+            only_from=(SynchronizationState.AWAITING_DECISIONS, SynchronizationState.APPLYING),
+        ):
+            return {"batches": []}
         people = self._planning.decided(organization_id, run_id)
         pages = {
             employee_id: page for employee_id, (page, _) in self._planning.employees(organization_id, run_id).items()
@@ -180,11 +189,16 @@ class Synchronize:
             self._applying.apply(organization_id, run_id, batch)
 
     def record_failure(self, organization_id: str, run_id: str, error: Mapping[str, Any]) -> None:
-        """Note why the run failed; a lost consent or licence also stops the connection."""
+        """Note why the run failed, unless it had ended; a lost consent or licence also stops the connection."""
         reason, stops = _failure(error)
         if stops:
             self._consent_watch.lost(organization_id, reason)
-        self._store.change(organization_id, run_id, {"state": SynchronizationState.FAILED, "reason": reason})
+        self._store.change(
+            organization_id,
+            run_id,
+            {"state": SynchronizationState.FAILED, "reason": reason},
+            only_from=[state for state in SynchronizationState if not state.over],
+        )
 
     def summarize(self, organization_id: str, run_id: str) -> None:
         """Count the outcomes, end the run, and make the connection active after a first run that finished."""
@@ -202,9 +216,15 @@ class Synchronize:
             {"state": SynchronizationState.FINISHED},
             only_from=(SynchronizationState.APPLYING,),
         )
-        self._store.change(organization_id, run_id, {"outcomes": dict(counts), "finished_at": now})
+        # Told to cancel, even if that seemed to have failed.
+        self._store.change(
+            organization_id,
+            run_id,
+            {"state": SynchronizationState.CANCELLED},
+            only_from=(SynchronizationState.AWAITING_DECISIONS,),
+        )
         run = self._store.load(organization_id, run_id)
-        if run is None:
+        if run is None or run.finished_at:
             return
         if run.state is SynchronizationState.FINISHED:
             self._connections.change(
@@ -213,6 +233,8 @@ class Synchronize:
                 only_from=(ConnectionState.AWAITING_FIRST_SYNC,),
             )
         self._log(run)
+        # Last, so that a repetition does what this attempt may not have come to, and then nothing.
+        self._store.change(organization_id, run_id, {"outcomes": dict(counts), "finished_at": now})
 
     def unlock(self, organization_id: str, run_id: str) -> None:
         """Let the next run start."""
@@ -275,4 +297,10 @@ def _failure(error: Mapping[str, Any]) -> tuple[Reason, bool]:
     found = re.search(r'"errorMessage"\s*:\s*"([^"(]*)', str(error.get("Cause", "")))
     code = found.group(1).strip() if found else ""
     stops = name in (ConsentNeeded.__name__, LicenceMissing.__name__)
-    return Reason(code if _CODE.fullmatch(code) else "unexpected"), stops
+    # Only our own errors' messages are codes; another's could quote anything.
+    ours = name in _names(IntegrationError) and _CODE.fullmatch(code)
+    return Reason(code if ours else "unexpected"), stops
+
+
+def _names(kind: type[IntegrationError]) -> set[str]:
+    return {kind.__name__}.union(*(_names(each) for each in kind.__subclasses__()))
