@@ -141,6 +141,9 @@ class FortnoxLogin:
         if missing:
             raise ConsentNeeded("scope-missing", {"scopes": " ".join(sorted(missing))})
         company = FortnoxClient(self._api_url, _OneToken(tokens.access_token), _NoBudget(), self._http).company()
+        if not company.tenant_id:
+            # All companies without a number would be one and the same to us.
+            raise Defect("fortnox-contract", {"missing": "DatabaseNumber"})
         grant = GrantKind.REFRESH_TOKEN
         try:
             tokens_now = oauth.client_credentials(company.tenant_id)
