@@ -366,6 +366,9 @@ def test_a_last_day_removed_in_huma_is_removed_in_fortnox_too() -> None:
     other_way = One("last_day", "2025-12-31", None, agreed=agreed)
     assert other_way.change().suggested is HUMA
     assert other_way.change(FORTNOX).held == Reason("clearing-needs-a-decision")
+    entered_in_fortnox = One("last_day", None, "2025-12-31", agreed=(None, None))
+    assert entered_in_fortnox.change().suggested is FORTNOX
+    assert entered_in_fortnox.change(HUMA).held == Reason("clearing-needs-a-decision")
     on_both = One("last_day", None, "2025-12-30", agreed=agreed)
     assert on_both.change().suggested is FORTNOX
     assert on_both.change(HUMA).held == Reason("clearing-needs-a-decision")
