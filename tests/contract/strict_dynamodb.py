@@ -71,7 +71,7 @@ def _check_keys(request: Mapping[str, Any]) -> None:
     if "Item" in request and item_size(request["Item"]) > LARGEST_ITEM:
         raise RefusedByDynamoDB("item too large")
     start = request.get("ExclusiveStartKey")
-    if start is not None:
+    if start is not None and "IndexName" not in request:
         values = request["ExpressionAttributeValues"]
         inside = start["pk"] == values[":pk"] and start["sk"]["S"].startswith(values.get(":prefix", {"S": ""})["S"])
         if not inside:

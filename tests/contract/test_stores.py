@@ -71,6 +71,7 @@ def create_table(aws: Aws, name: str = "from-the-template") -> str:
         TableName=name,
         KeySchema=properties["KeySchema"],
         AttributeDefinitions=properties["AttributeDefinitions"],
+        GlobalSecondaryIndexes=properties["GlobalSecondaryIndexes"],
         BillingMode=properties["BillingMode"],
     )
     return name

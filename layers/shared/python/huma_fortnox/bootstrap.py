@@ -18,21 +18,31 @@ if TYPE_CHECKING:
     from huma_fortnox.adapters.connections import DynamoConnections
     from huma_fortnox.adapters.consent import FortnoxApp
     from huma_fortnox.adapters.events import ChangesLane
+    from huma_fortnox.adapters.held import DynamoHeld
     from huma_fortnox.adapters.http import Deadline, HttpPolicy
+    from huma_fortnox.adapters.lane_state import DynamoBrakes, DynamoLanes, DynamoNotices, DynamoReconciliations
     from huma_fortnox.adapters.links import DynamoLinks
+    from huma_fortnox.adapters.push_store import DynamoPushStore
     from huma_fortnox.adapters.secrets import OrganizationSecrets
     from huma_fortnox.adapters.sessions import DynamoSessions
     from huma_fortnox.adapters.synchronizations import DynamoSynchronizations
     from huma_fortnox.adapters.systems import RealSystems
     from huma_fortnox.adapters.table import Table
+    from huma_fortnox.adapters.unique_values import DynamoUniqueValues
     from huma_fortnox.adapters.vault import SecretsVault
     from huma_fortnox.adapters.workflow import StepFunctionsWorkflow
     from huma_fortnox.domain.outcome import Reason
+    from huma_fortnox.services.brake import BankBrake
     from huma_fortnox.services.changes import ChangeIntake, ChangeRouter
     from huma_fortnox.services.connect import Connect
     from huma_fortnox.services.consent_watch import ConsentWatch
+    from huma_fortnox.services.keep_alive import KeepAlive
+    from huma_fortnox.services.lane_batch import LaneBatch
+    from huma_fortnox.services.oversight import Oversight
     from huma_fortnox.services.planning import Planning
     from huma_fortnox.services.push import Push
+    from huma_fortnox.services.quarantine import LaneHealth
+    from huma_fortnox.services.reconcile import Reconcile
     from huma_fortnox.services.report import Report
     from huma_fortnox.services.sessions import Sessions
     from huma_fortnox.services.synchronizations import Synchronizations
@@ -81,6 +91,7 @@ class Application:
             connect=self.connect,
             synchronizations=self.synchronizations,
             activity=self.activity_store,
+            oversight=self.oversight,
         )
 
     @cached_property
@@ -116,6 +127,8 @@ class Application:
             systems=self.systems,
             terms_version=terms.VERSION,
             clock=self._clock,
+            on_reconnected=lambda administrator: self.oversight.reconnected(administrator),
+            on_disconnected=lambda organization_id: self.oversight.forget(organization_id),
         )
 
     @cached_property
@@ -153,21 +166,105 @@ class Application:
             workflow=self.workflow,
             consent_watch=self.consent_watch,
             clock=self._clock,
+            on_finished=lambda organization_id: self.oversight.synchronized(organization_id),
         )
 
     @cached_property
     def push(self) -> Push:
         """Real time, Huma to Fortnox."""
+        from huma_fortnox.services.newcomers import Newcomers
         from huma_fortnox.services.push import Push
 
         return Push(
-            connections=self.connection_store,
-            links=self.link_store,
-            activity=self.activity_store,
+            store=self.push_store,
+            unique=self.unique_values,
             vault=self.vault,
             systems=self.systems,
+            brake=self.brake,
+            newcomers=Newcomers(store=self.push_store, systems=self.systems),
             consent_watch=self.consent_watch,
             clock=self._clock,
+        )
+
+    @cached_property
+    def lane_batch(self) -> LaneBatch:
+        """The lanes' messages."""
+        from huma_fortnox.services.lane_batch import LaneBatch
+
+        return LaneBatch(push=self.push, reconcile=self.reconcile, lanes=self.lane, health=self.lane_health)
+
+    @cached_property
+    def reconcile(self) -> Reconcile:
+        """Changes that no event announced."""
+        from huma_fortnox.services.reconcile import Reconcile
+
+        return Reconcile(
+            store=self.reconciliation_store,
+            connections=self.connection_store,
+            organizations=self.connection_store,
+            lanes=self.lane,
+            activity=self.activity_store,
+            systems=lambda: self.systems,
+            push=lambda: self.push,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def lane_health(self) -> LaneHealth:
+        """How the lanes fare."""
+        from huma_fortnox.services.quarantine import LaneHealth
+
+        return LaneHealth(
+            store=self.lane_store,
+            lanes=self.lane,
+            notices=self.notices,
+            activity=self.activity_store,
+            report=lambda: self.report,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def brake(self) -> BankBrake:
+        """The brake on bank account changes."""
+        from huma_fortnox.services.brake import BankBrake
+
+        return BankBrake(
+            store=self.brake_store,
+            unique=self.unique_values,
+            notices=self.notices,
+            activity=self.activity_store,
+            report=lambda: self.report,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def oversight(self) -> Oversight:
+        """Real time as an administrator sees it."""
+        from huma_fortnox.services.oversight import Oversight
+
+        return Oversight(
+            connections=self.connection_store,
+            links=self.link_store,
+            held=self.held_store,
+            lane_store=self.lane_store,
+            lanes=self.lane,
+            health=self.lane_health,
+            brake=self.brake,
+            unique=self.unique_values,
+            reconcile=self.reconcile,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def keep_alive(self) -> KeepAlive:
+        """Authorizations that would run out unused."""
+        from huma_fortnox.services.keep_alive import KeepAlive
+
+        return KeepAlive(
+            organizations=self.connection_store,
+            connections=self.connection_store,
+            tokens=self.systems,
+            time_left=self.deadline.remaining,
         )
 
     @cached_property
@@ -209,6 +306,7 @@ class Application:
         return ConsentWatch(
             connections=self.connection_store,
             activity=self.activity_store,
+            notices=self.notices,
             report=lambda: self.report,
             clock=self._clock,
         )
@@ -305,7 +403,7 @@ class Application:
         """The lanes of changes."""
         from huma_fortnox.adapters.events import ChangesLane
 
-        return ChangesLane(self._clients("sqs"), self.settings.lane_url)
+        return ChangesLane(self._clients("sqs"), self.settings.lane_url, self.settings.dead_letters_url)
 
     @cached_property
     def connection_store(self) -> DynamoConnections:
@@ -341,3 +439,52 @@ class Application:
         from huma_fortnox.adapters.activity import DynamoActivity
 
         return DynamoActivity(self.table)
+
+    @cached_property
+    def push_store(self) -> DynamoPushStore:
+        """What a push reads and keeps."""
+        from huma_fortnox.adapters.push_store import DynamoPushStore
+
+        return DynamoPushStore(self.table)
+
+    @cached_property
+    def held_store(self) -> DynamoHeld:
+        """Held fields."""
+        from huma_fortnox.adapters.held import DynamoHeld
+
+        return DynamoHeld(self.table)
+
+    @cached_property
+    def lane_store(self) -> DynamoLanes:
+        """How lanes fare."""
+        from huma_fortnox.adapters.lane_state import DynamoLanes
+
+        return DynamoLanes(self.table)
+
+    @cached_property
+    def brake_store(self) -> DynamoBrakes:
+        """Sensitive changes of the last hour."""
+        from huma_fortnox.adapters.lane_state import DynamoBrakes
+
+        return DynamoBrakes(self.table)
+
+    @cached_property
+    def reconciliation_store(self) -> DynamoReconciliations:
+        """Rounds of reconciliation."""
+        from huma_fortnox.adapters.lane_state import DynamoReconciliations
+
+        return DynamoReconciliations(self.table)
+
+    @cached_property
+    def notices(self) -> DynamoNotices:
+        """What was told."""
+        from huma_fortnox.adapters.lane_state import DynamoNotices
+
+        return DynamoNotices(self.table)
+
+    @cached_property
+    def unique_values(self) -> DynamoUniqueValues:
+        """Who has which unique value."""
+        from huma_fortnox.adapters.unique_values import DynamoUniqueValues
+
+        return DynamoUniqueValues(self.table, self.link_store)

@@ -36,6 +36,7 @@ class Settings:
     huma_jwks_url: str
     bus: str = ""
     lane_url: str = ""
+    dead_letters_url: str = ""
     state_machine: str = ""
     sender: str = ""
 
@@ -61,6 +62,7 @@ class Settings:
             **{attribute: env[name].rstrip("/") for attribute, name in needed.items()},
             bus=env.get("BUS_NAME", ""),
             lane_url=env.get("LANE_URL", ""),
+            dead_letters_url=env.get("DEAD_LETTERS_URL", ""),
             state_machine=env.get("STATE_MACHINE_ARN", ""),
             sender=env.get("SENDER", ""),
         )

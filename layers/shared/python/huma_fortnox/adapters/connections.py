@@ -1,4 +1,8 @@
-"""Connections in the state table: ``ORG#<id>`` / ``CONNECTION``, and who has which company: ``COMPANY#<tenant>``."""
+"""Connections in the state table: ``ORG#<id>`` / ``CONNECTION``, and who has which company: ``COMPANY#<tenant>``.
+
+``CONNECTED`` / ``<id>`` lists the organizations that are, or are about to be, connected: written before a connection
+becomes usable and removed after it has ended, so that it may name too many and never too few.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +16,22 @@ from huma_fortnox.services.model import Administrator, Connection, ConnectionSta
 from huma_fortnox.services.ports import EmploymentDefaults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from huma_fortnox.adapters.table import Item, Table
 
 _SK = "CONNECTION"
+_CONNECTED = "CONNECTED"
 
 
 def organization_key(organization_id: str) -> str:
     """Return the partition key of an organization's items."""
     return f"ORG#{organization_id}"
+
+
+def connection_key(organization_id: str) -> tuple[str, str]:
+    """Return the key of an organization's connection."""
+    return organization_key(organization_id), _SK
 
 
 def stored(value: Any) -> Any:
@@ -50,11 +60,15 @@ def _settings(data: Mapping[str, Any] | None) -> OrganizationSettings:
         return OrganizationSettings(FieldSettings())
     employment = data.get("employment")
     return OrganizationSettings(
-        FieldSettings(**data["fields"]), EmploymentDefaults(**employment) if employment else None
+        FieldSettings(**data["fields"]),
+        EmploymentDefaults(**employment) if employment else None,
+        create_automatically=data.get("create_automatically", False),
+        bank_changes_an_hour=data.get("bank_changes_an_hour", 0),
     )
 
 
-def _connection(organization_id: str, item: Item) -> Connection:
+def read_connection(organization_id: str, item: Item) -> Connection:
+    """Read a connection's item; an empty one is not connected."""
     plain = {
         name: item[name]
         for name in (
@@ -69,6 +83,7 @@ def _connection(organization_id: str, item: Item) -> Connection:
             "last_synchronization",
             "active_since",
             "has_huma_key",
+            "broken_since",
         )
         if name in item
     }
@@ -90,7 +105,7 @@ class DynamoConnections:
 
     def load(self, organization_id: str) -> Connection:
         """Return the organization's connection; ``not_connected`` when there is nothing stored."""
-        return _connection(organization_id, self._table.get(organization_key(organization_id), _SK) or {})
+        return read_connection(organization_id, self._table.get(*connection_key(organization_id)) or {})
 
     def change(
         self,
@@ -100,6 +115,9 @@ class DynamoConnections:
         only_from: Sequence[ConnectionState] = (),
     ) -> bool:
         """Change attributes of ``Connection`` by name; ``False`` when its state is none of ``only_from``."""
+        state = changes.get("state")
+        if state in (ConnectionState.AWAITING_FIRST_SYNC, ConnectionState.ACTIVE):
+            self._table.put({"pk": _CONNECTED, "sk": organization_id})
         condition, values = state_condition(only_from)
         if ConnectionState.NOT_CONNECTED in only_from:
             condition = f"attribute_not_exists(pk) OR attribute_not_exists(#state) OR {condition}"
@@ -110,7 +128,14 @@ class DynamoConnections:
             condition=condition,
             values=values,
         )
+        if item is not None and state is ConnectionState.DISCONNECTED:
+            self._table.delete(_CONNECTED, organization_id)
         return item is not None
+
+    def connected(self) -> Iterator[str]:
+        """Yield the ids of all organizations that may be connected; whoever acts on it loads the connection."""
+        for item in self._table.every(_CONNECTED):
+            yield item["sk"]
 
     def claim_company(self, tenant_id: str, organization_id: str) -> bool:
         """Note that this organization has this Fortnox company; ``False`` when another one has it."""

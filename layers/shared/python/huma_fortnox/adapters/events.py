@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from huma_fortnox.domain.errors import BadRequest, TransientError
+from huma_fortnox.services.lane_messages import message_to_json
 from huma_fortnox.services.ports import UserChanged
 
 if TYPE_CHECKING:
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
+    from huma_fortnox.services.real_time import PageToReconcile
+
 SOURCE = "huma"
 _ENTRIES = 10
-"""What one call to the bus may carry."""
+"""What one call to the bus, or to the queue, may carry."""
 
 
 class HumaEventBus:
@@ -79,20 +81,56 @@ def event_from_bus(event: Mapping[str, Any]) -> UserChanged:
 
 
 class ChangesLane:
-    """``ports.Lane`` on the FIFO queue: the message group is the organization."""
+    """``ports.Lane`` and ``real_time_ports.Lanes`` on the FIFO queue: the message group is the organization."""
 
-    def __init__(self, client: SQSClient, queue_url: str) -> None:
+    def __init__(self, client: SQSClient, queue_url: str, dead_letters_url: str = "") -> None:
         self._client = client
         self._queue_url = queue_url
+        self._dead_letters_url = dead_letters_url
 
     def send(self, event: UserChanged) -> None:
         """Put the event at the end of its organization's lane; the same event within 5 minutes counts once."""
+        self._send(event.organization_id, message_to_json(event), _told_apart(event.event_id, event.user_id))
+
+    def send_many(self, events: Sequence[UserChanged]) -> None:
+        """Put users at the end of their lanes, in this order."""
+        for start in range(0, len(events), _ENTRIES):
+            entries: Any = [
+                {
+                    "Id": str(number),
+                    "MessageBody": json.dumps(message_to_json(event)),
+                    "MessageGroupId": event.organization_id,
+                    "MessageDeduplicationId": _told_apart(event.event_id, event.user_id),
+                }
+                for number, event in enumerate(events[start : start + _ENTRIES])
+            ]
+            try:
+                answer = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            except (ClientError, BotoCoreError):
+                raise TransientError("lane-unavailable") from None
+            if answer.get("Failed"):
+                raise TransientError("lane-unavailable")
+
+    def send_page(self, page: PageToReconcile) -> None:
+        """Put a page at the end of its organization's lane; the same page twice within 5 minutes counts once."""
+        self._send(page.organization_id, message_to_json(page), _told_apart(page.reconciliation, str(page.page)))
+
+    def bury(self, record: Mapping[str, Any]) -> None:
+        """Put a message among the dead letters, for an operator to look at."""
+        self._send(
+            record["attributes"]["MessageGroupId"],
+            record["body"],
+            _told_apart("buried", record["messageId"]),
+            queue_url=self._dead_letters_url,
+        )
+
+    def _send(self, group: str, body: Any, told_apart: str, *, queue_url: str = "") -> None:
         try:
             self._client.send_message(
-                QueueUrl=self._queue_url,
-                MessageBody=json.dumps(asdict(event)),
-                MessageGroupId=event.organization_id,
-                MessageDeduplicationId=_told_apart(event),
+                QueueUrl=queue_url or self._queue_url,
+                MessageBody=body if isinstance(body, str) else json.dumps(body),
+                MessageGroupId=group,
+                MessageDeduplicationId=told_apart,
             )
         except (ClientError, BotoCoreError):
             raise TransientError("lane-unavailable") from None
@@ -104,15 +142,10 @@ class ChangesLane:
                 QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds
             )
         except (ClientError, BotoCoreError):
-            # It is then seen again after the queue's own time-out.
+            # It is then seen again after the queue's own time-out; or it is gone, and the receipt is an old one.
             return
 
 
-def _told_apart(event: UserChanged) -> str:
-    """Return what is equal for the same event only, whatever the ids are made of and however long they are."""
-    return hashlib.sha256(json.dumps([event.event_id, event.user_id]).encode()).hexdigest()
-
-
-def event_from_lane(body: str) -> UserChanged:
-    """Read an event as ``ChangesLane`` sent it."""
-    return UserChanged(**json.loads(body))
+def _told_apart(*ids: str) -> str:
+    """Return what is equal for the same ids only, whatever they are made of and however long they are."""
+    return hashlib.sha256(json.dumps(ids).encode()).hexdigest()

@@ -85,17 +85,24 @@ class RealSystems:
         for budget in self._budgets.values():
             budget.give_back()
 
+    def keep_alive(self, organization_id: str) -> bool:
+        """Renew an organization's refresh token where it would expire unused; return whether it was due."""
+        return self._tokens(organization_id).keep_alive()
+
     def _open_huma(self, access: HumaAccess, http: HttpPolicy) -> Huma:
         return HumaClient(self._huma_api_url, access.client_id, access.client_secret, http)
 
     def _open_fortnox(self, organization_id: str) -> Fortnox:
+        time_left, http = self._http.deadline.remaining, self._http.for_organization(organization_id)
+        budget = self._budgets[organization_id] = SharedRateBudget(self._table, organization_id, time_left=time_left)
+        return FortnoxClient(self._fortnox_api_url, self._tokens(organization_id), budget, http)
+
+    def _tokens(self, organization_id: str) -> FortnoxTokens:
         def lost(reason: Reason) -> None:
             self._on_consent_lost(organization_id, reason)
 
         time_left = self._http.deadline.remaining
-        tokens = FortnoxTokens(organization_id, self._secrets, self._table, self._app, lost, time_left=time_left)
-        budget = self._budgets[organization_id] = SharedRateBudget(self._table, organization_id, time_left=time_left)
-        return FortnoxClient(self._fortnox_api_url, tokens, budget, self._http.for_organization(organization_id))
+        return FortnoxTokens(organization_id, self._secrets, self._table, self._app, lost, time_left=time_left)
 
 
 def _make_room(kept: dict[Any, Any]) -> None:

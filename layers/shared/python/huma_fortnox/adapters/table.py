@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
@@ -16,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from huma_fortnox.domain.errors import BadRequest, Defect, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from decimal import Decimal
 
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -66,6 +68,17 @@ def condition_failed(error: ClientError) -> bool:
     """Tell whether a write was refused because its condition did not hold."""
     code = error.response["Error"]["Code"]
     return code in ("ConditionalCheckFailedException", "TransactionCanceledException")
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write of several: put ``item``, or change the attributes in ``assign`` of the item ``key``, or delete it."""
+
+    key: tuple[str, str] = ("", "")
+    item: Item | None = None
+    assign: Mapping[str, Any] | None = None
+    condition: str = ""
+    values: Mapping[str, Any] | None = None
 
 
 class Table:
@@ -254,6 +267,78 @@ class Table:
         except ClientError as error:
             # Without a condition it is cancelled only because somebody else writes one of the items just now.
             raise TransientError("state-unavailable", {"code": error.response["Error"]["Code"]}) from None
+
+    def transact(self, writes: Sequence[Write]) -> frozenset[int]:
+        """Carry out all of these writes or none; return which ones' conditions did not hold, empty when all is done."""
+        if len(writes) == 1:
+            return frozenset() if self._alone(writes[0]) else frozenset({0})
+        actions: Any = [self._action(write) for write in writes]
+        try:
+            self._call("transact_write_items", TransactItems=actions)
+        except ClientError as error:
+            reasons: Any = error.response.get("CancellationReasons") or []
+            codes = [reason.get("Code") for reason in reasons]
+            failed = frozenset(n for n, code in enumerate(codes) if code == "ConditionalCheckFailed")
+            if not failed:
+                # Somebody else writes one of the items just now.
+                raise TransientError("state-unavailable", {"code": error.response["Error"]["Code"]}) from None
+            return failed
+        return frozenset()
+
+    def _alone(self, write: Write) -> bool:
+        if write.item is not None:
+            return self.put(write.item, condition=write.condition, values=write.values)
+        if write.assign:
+            changed = self.update(*write.key, assign=write.assign, condition=write.condition, values=write.values)
+            return changed is not None
+        return self.delete(*write.key, condition=write.condition, values=write.values)
+
+    def _action(self, write: Write) -> dict[str, Any]:
+        if write.item is not None:
+            given = self._conditional(write.condition, write.values)
+            return {"Put": {"Item": self._marshal(write.item), **given}}
+        key = self._marshal({"pk": write.key[0], "sk": write.key[1]})
+        if not write.assign:
+            return {"Delete": {"Key": key, **self._conditional(write.condition, write.values)}}
+        expression = "SET " + ", ".join(f"#{name} = :set_{name}" for name in write.assign)
+        filled = dict(write.values or {}) | {f"set_{name}": value for name, value in write.assign.items()}
+        given = self._conditional(write.condition, filled, also=expression)
+        return {"Update": {"Key": key, "UpdateExpression": expression, **given}}
+
+    def found_by(
+        self,
+        index: str,
+        attribute: str,
+        value: str,
+        pk: str,
+        prefix: str,
+        *,
+        after: str = "",
+        limit: int = 100,
+    ) -> tuple[list[Item], str]:
+        """Return up to ``limit`` items of one ``pk`` that an index finds, last ``sk`` first, and where to continue.
+
+        An index follows its table within moments. ``after`` and what is returned for it are values of ``sk``.
+        """
+        if after and not (after.startswith(prefix) and _possible(pk, after)):
+            raise BadRequest("query-invalid", {"name": "after", "expected": "where the page before ended"})
+        extra: dict[str, Any] = {}
+        if after:
+            extra["ExclusiveStartKey"] = self._marshal({"pk": pk, "sk": after, attribute: value})
+        answer = self._call(
+            "query",
+            TableName=self.name,
+            IndexName=index,
+            KeyConditionExpression="#attribute = :value AND begins_with(sk, :prefix)",
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues=self._marshal({":value": value, ":prefix": prefix}),
+            ScanIndexForward=False,
+            Limit=limit,
+            **extra,
+        )
+        items = [item for raw in answer["Items"] if (item := self._read(raw)) is not None]
+        last = answer.get("LastEvaluatedKey")
+        return items, str(last["sk"]["S"]) if last else ""
 
     def _conditional(self, condition: str, values: Mapping[str, Any] | None, *, also: str = "") -> dict[str, Any]:
         extra: dict[str, Any] = {"TableName": self.name}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from huma_fortnox.pages.mail import Mail
     from huma_fortnox.services.model import Connection, PersonOutcome, Synchronization
+    from huma_fortnox.services.real_time import Brake, Quarantine
 
 
 class PageLetters:
@@ -33,5 +34,26 @@ class PageLetters:
 
     def consent_needed(self, connection: Connection) -> Mail:
         """Return the message that an administrator must connect again."""
-        locale = connection.notify.locale if connection.notify else "en"
-        return mail.consent_needed_mail(connection, page_url=self._public_url + addresses.HOME, locale=locale)
+        return mail.consent_needed_mail(
+            connection, page_url=self._public_url + addresses.HOME, locale=_locale(connection)
+        )
+
+    def quarantined(self, connection: Connection, quarantine: Quarantine) -> Mail:
+        """Return the message that work for the organization keeps failing and is tried rarely."""
+        return mail.quarantined_mail(
+            connection, quarantine.reason, page_url=self._public_url + addresses.HOME, locale=_locale(connection)
+        )
+
+    def bank_changes_stopped(self, connection: Connection, brake: Brake) -> Mail:
+        """Return the message that unusually many bank account changes wait for a confirmation."""
+        return mail.bank_changes_stopped_mail(
+            connection,
+            changes=brake.changes,
+            threshold=brake.threshold,
+            page_url=self._public_url + addresses.HOME,
+            locale=_locale(connection),
+        )
+
+
+def _locale(connection: Connection) -> str:
+    return connection.notify.locale if connection.notify else "en"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from typing import TYPE_CHECKING
 
-from huma_fortnox.domain.errors import BadRequest, Conflict, HumaKeyRefused, NotAllowed, NotSignedIn
+from huma_fortnox.domain.errors import BadRequest, Conflict, HumaKeyRefused, IntegrationError, NotAllowed, NotSignedIn
 from huma_fortnox.domain.fields import FIELDS, read_user
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.services.model import Activity, Cause, ConnectionState, KeyCheck
 from huma_fortnox.services.ports import HumaAccess, PendingAuthorization
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from huma_fortnox.services.model import Administrator, Connection, OrganizationSettings, Session
     from huma_fortnox.services.ports import (
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
         Vault,
     )
 
+logger = logging.getLogger(__name__)
+
 _SAMPLE = 5
 _BEFORE_CONSENT = (
     ConnectionState.NOT_CONNECTED,
@@ -37,7 +40,10 @@ _BEFORE_CONSENT = (
 
 
 class Connect:
-    """An organization's connection: its Huma key, the consent in Fortnox, its settings and its end."""
+    """An organization's connection: its Huma key, the consent in Fortnox, its settings and its end.
+
+    ``on_reconnected`` hears who made a connection usable (again), ``on_disconnected`` whose has ended.
+    """
 
     def __init__(
         self,
@@ -52,6 +58,8 @@ class Connect:
         systems: Systems,
         terms_version: str,
         clock: Clock,
+        on_reconnected: Callable[[Administrator], None] | None = None,
+        on_disconnected: Callable[[str], None] | None = None,
     ) -> None:
         self._connections = connections
         self._sessions = sessions
@@ -63,6 +71,8 @@ class Connect:
         self._systems = systems
         self._terms_version = terms_version
         self._clock = clock
+        self._on_reconnected = on_reconnected
+        self._on_disconnected = on_disconnected
 
     def connection(self, organization_id: str) -> Connection:
         """Return the organization's connection, in whatever state."""
@@ -94,8 +104,8 @@ class Connect:
         problems = _what_the_key_lacks(huma)
         self._vault.save_huma(organization_id, access)
         self._connections.change(organization_id, {"has_huma_key": True})
-        self._go_on(organization_id)
         self._log(administrator, "huma-key-saved")
+        self._go_on(administrator)
         return KeyCheck(organization_id, problems)
 
     def begin(self, administrator: Administrator, *, session_id: str | None, terms_version: str) -> str:
@@ -167,6 +177,8 @@ class Connect:
         if connection.tenant_id:
             self._connections.release_company(connection.tenant_id, organization_id)
         self._links.forget(organization_id)
+        if self._on_disconnected is not None:
+            self._on_disconnected(organization_id)
         self._connections.change(organization_id, {"tenant_id": "", "company_name": "", "company_number": ""})
         self._log(administrator, "disconnected")
 
@@ -176,15 +188,30 @@ class Connect:
         self._log(administrator, "settings-changed")
         return self._connections.load(administrator.organization_id)
 
-    def _go_on(self, organization_id: str) -> None:
+    def _go_on(self, administrator: Administrator) -> None:
         """Go on where only the Huma key had been missing: the consent in Fortnox still stands."""
+        organization_id = administrator.organization_id
         connection = self._connections.load(organization_id)
-        if connection.reason is not None and connection.reason.code.startswith("huma-"):
-            self._connections.change(
+        if (
+            connection.reason is not None
+            and connection.reason.code.startswith("huma-")
+            and self._connections.change(
                 organization_id,
                 {"state": _usable_state(connection), "reason": None},
                 only_from=(ConnectionState.NEEDS_REAUTHORIZATION,),
             )
+        ):
+            self._catch_up(administrator)
+
+    def _catch_up(self, administrator: Administrator) -> None:
+        """Have everything carried that happened while the connection was broken."""
+        if self._on_reconnected is None:
+            return
+        try:
+            self._on_reconnected(administrator)
+        except IntegrationError as error:
+            # It is connected all the same, and the nightly reconciliation does this too.
+            logger.warning("catching up not begun: reason=%s", error.reason.code)
 
     def _session(self, cookie: str | None) -> Session:
         session = self._sessions.session(cookie) if cookie else None
@@ -216,6 +243,7 @@ class Connect:
             },
         )
         self._log(administrator, "connected")
+        self._catch_up(administrator)
         return self._connections.load(organization_id)
 
     def _log(self, administrator: Administrator, kind: str, reason: Reason | None = None) -> None:

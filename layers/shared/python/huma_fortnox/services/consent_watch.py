@@ -10,8 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from huma_fortnox.domain.outcome import Reason
+    from huma_fortnox.services.model import Connection
     from huma_fortnox.services.ports import ActivityStore, Clock, ConnectionStore
+    from huma_fortnox.services.real_time_ports import Notices
     from huma_fortnox.services.report import Report
+
+_NOTICE = "consent"
 
 
 class ConsentWatch:
@@ -25,11 +29,13 @@ class ConsentWatch:
         *,
         connections: ConnectionStore,
         activity: ActivityStore,
+        notices: Notices,
         report: Callable[[], Report | None],
         clock: Clock,
     ) -> None:
         self._connections = connections
         self._activity = activity
+        self._notices = notices
         self._report = report
         self._clock = clock
 
@@ -40,7 +46,7 @@ class ConsentWatch:
         """
         first = self._connections.change(
             organization_id,
-            {"state": ConnectionState.NEEDS_REAUTHORIZATION, "reason": reason},
+            {"state": ConnectionState.NEEDS_REAUTHORIZATION, "reason": reason, "broken_since": int(self._clock())},
             only_from=(ConnectionState.ACTIVE, ConnectionState.AWAITING_FIRST_SYNC),
         )
         if first:
@@ -53,7 +59,15 @@ class ConsentWatch:
                     reason=reason,
                 ),
             )
-            report = self._report()
-            if report is not None:
-                report.consent_needed(organization_id)
+            self.remind(self._connections.load(organization_id))
         return first
+
+    def remind(self, connection: Connection) -> None:
+        """Send the e-mail about a lost consent, unless that was done: whoever noticed it may have died before."""
+        if connection.state is not ConnectionState.NEEDS_REAUTHORIZATION:
+            return
+        organization_id, key = connection.organization_id, str(connection.broken_since)
+        report = self._report()
+        if report is not None and self._notices.claim(organization_id, _NOTICE, key):
+            report.consent_needed(organization_id)
+            self._notices.told(organization_id, _NOTICE, key)

@@ -52,10 +52,16 @@ class ConnectionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrganizationSettings:
-    """An organization's choices; ``employment`` is ``None`` until somebody has chosen it."""
+    """An organization's choices; ``employment`` is ``None`` until somebody has chosen it.
+
+    ``create_automatically``: a new user in Huma becomes an employee in Fortnox by itself. ``bank_changes_an_hour`` is
+    how many people's bank accounts may change in an hour before the brake stops them; 0 is the usual number.
+    """
 
     fields: FieldSettings
     employment: EmploymentDefaults | None = None
+    create_automatically: bool = False
+    bank_changes_an_hour: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,8 @@ class Connection:
     """An organization's authorization for one Fortnox company; times are Unix seconds.
 
     ``reason`` says why the state is ``needs_reauthorization``. ``last_synchronization`` is the id of the last run,
-    finished or not. ``active_since`` is 0 until the first run has finished.
+    finished or not. ``active_since`` is 0 until the first run has finished. ``broken_since`` is when a consent, licence
+    or key was last found to be gone.
     """
 
     organization_id: str
@@ -82,6 +89,7 @@ class Connection:
     last_synchronization: str = ""
     active_since: int = 0
     has_huma_key: bool = False
+    broken_since: int = 0
 
     @property
     def usable(self) -> bool:

@@ -421,13 +421,20 @@ class Workflow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UserChanged:
-    """Huma says that a user changed; only a hint, for the user is read as it is then. ``occurred_at`` in ms."""
+    """Huma says that a user changed; only a hint, for the user is read as it is then. ``occurred_at`` in ms.
+
+    ``cause`` (a ``Cause``) and ``actor`` tell who else may want a look at the user. ``again``: what Fortnox refused
+    is sent again, too.
+    """
 
     organization_id: str
     user_id: str
     topic: str
     event_id: str
     occurred_at: int
+    cause: str = "event"
+    actor: str = ""
+    again: bool = False
 
 
 class EventBus(Protocol):

@@ -1,4 +1,4 @@
-"""What is told by e-mail, once each: the result of a run, and that a consent is needed."""
+"""What is told by e-mail, once each: the result of a run, and that somebody has to act."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 from huma_fortnox.domain.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from huma_fortnox.services.model import Connection, PersonOutcome, Synchronization
     from huma_fortnox.services.ports import ConnectionStore, Mailer, SynchronizationStore
+    from huma_fortnox.services.real_time import Brake, Quarantine
 
 
 class Letter(Protocol):
@@ -41,6 +42,14 @@ class Letters(Protocol):
 
     def consent_needed(self, connection: Connection) -> Letter:
         """Return the message that an administrator must connect again."""
+        ...
+
+    def quarantined(self, connection: Connection, quarantine: Quarantine) -> Letter:
+        """Return the message that work for the organization keeps failing and is tried rarely."""
+        ...
+
+    def bank_changes_stopped(self, connection: Connection, brake: Brake) -> Letter:
+        """Return the message that unusually many bank account changes wait for a confirmation."""
         ...
 
 
@@ -82,13 +91,25 @@ class Report:
 
     def consent_needed(self, organization_id: str) -> None:
         """Tell who connected the company that an administrator must act."""
+        self._tell(organization_id, self._letters.consent_needed)
+
+    def quarantined(self, organization_id: str, quarantine: Quarantine) -> None:
+        """Tell who connected the company that its changes keep failing."""
+        self._tell(organization_id, lambda connection: self._letters.quarantined(connection, quarantine))
+
+    def bank_changes_stopped(self, organization_id: str, brake: Brake) -> None:
+        """Tell who connected the company that bank account changes wait for a confirmation."""
+        self._tell(organization_id, lambda connection: self._letters.bank_changes_stopped(connection, brake))
+
+    def _tell(self, organization_id: str, write: Callable[[Connection], Letter]) -> None:
         connection = self._connections.load(organization_id)
         if connection.notify is None:
             return
-        letter = self._letters.consent_needed(connection)
+        letter = write(connection)
         try:
             self._mailer.send(connection.notify.email, letter.subject, letter.text, letter.html)
         except Refused:
+            # The address will not be better next time; the page says it too.
             return
 
     def _people(self, organization_id: str, run_id: str) -> Iterator[PersonOutcome]:

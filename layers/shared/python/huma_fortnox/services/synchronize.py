@@ -27,7 +27,7 @@ from huma_fortnox.services.planning import EMPLOYEES, USERS, employee_to_json, u
 from huma_fortnox.services.ports import USERS_A_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from huma_fortnox.domain.plan_types import PlannedPerson
     from huma_fortnox.services.applying import Applying
@@ -69,6 +69,7 @@ class Synchronize:
         workflow: Workflow,
         consent_watch: ConsentWatch,
         clock: Clock,
+        on_finished: Callable[[str], None] | None = None,
     ) -> None:
         self._store = store
         self._connections = connections
@@ -79,6 +80,7 @@ class Synchronize:
         self._workflow = workflow
         self._consent_watch = consent_watch
         self._clock = clock
+        self._on_finished = on_finished
 
     def lock(self, organization_id: str, run_id: str) -> None:
         """Make sure that this run, and no other, has the organization."""
@@ -232,6 +234,8 @@ class Synchronize:
                 {"state": ConnectionState.ACTIVE, "active_since": now},
                 only_from=(ConnectionState.AWAITING_FIRST_SYNC,),
             )
+            if self._on_finished is not None:
+                self._on_finished(organization_id)
         self._log(run)
         # Last, so that a repetition does what this attempt may not have come to, and then nothing.
         self._store.change(organization_id, run_id, {"outcomes": dict(counts), "finished_at": now})

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Summary,
         Synchronization,
     )
+    from huma_fortnox.services.real_time import HeldPage, RealTime, Reconciliation
 
 
 class Sessions(Protocol):
@@ -146,11 +147,40 @@ class ActivityLog(Protocol):
         ...
 
 
+class Oversight(Protocol):
+    """Real time as an administrator sees it, and what can be done about it."""
+
+    def state(self, organization_id: str) -> RealTime:
+        """Return how real time stands: quarantine, brake, the last round of catching up."""
+        ...
+
+    def held(self, organization_id: str, *, after: str, limit: int) -> HeldPage:
+        """Return a page of the people of whom something waits."""
+        ...
+
+    def try_again(self, administrator: Administrator, user_id: str = "") -> int:
+        """Look at one held person again, or at all; return how many. Raises ``Unknown`` (``held-unknown``)."""
+        ...
+
+    def decide_removal(self, administrator: Administrator, user_id: str, field: str, *, remove: bool) -> None:
+        """Answer *Remove it in Fortnox too?*; raises ``Unknown`` (``held-unknown``) or ``BadRequest``."""
+        ...
+
+    def confirm_brake(self, administrator: Administrator) -> int:
+        """Let stopped bank account changes through; raises ``Conflict`` (``bank-changes-not-stopped``)."""
+        ...
+
+    def catch_up(self, administrator: Administrator) -> Reconciliation:
+        """Compare everybody in Huma with what was last carried over, now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """Everything the HTTP layer can do."""
+    """Everything the HTTP layer can do; ``oversight`` may be missing where pages do not show real time."""
 
     sessions: Sessions
     connect: Connect
     synchronizations: Synchronizations
     activity: ActivityLog
+    oversight: Oversight | None = None

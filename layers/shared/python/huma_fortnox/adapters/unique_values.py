@@ -1,0 +1,109 @@
+"""Who may have a value that must be unique: an index over the links' digests, made to be cheap to keep.
+
+It is built from all links after each synchronization: ``UNIQUE#<buckets>#<bucket>`` maps a field and the beginning of a
+digest to user ids, many to an item, and ``UNIQUE#META`` tells how many people were linked. That costs a small part of a
+write unit a person. What a push writes since then is added as ``VALUE#<field>#<digest>``, an item each.
+
+Nothing is taken out when a value goes: what the index says is a hint, and the link itself decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from huma_fortnox.adapters.connections import organization_key
+from huma_fortnox.domain.fields import FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from huma_fortnox.adapters.table import Item, Table
+    from huma_fortnox.domain.people import Link
+    from huma_fortnox.services.ports import LinkStore
+
+_BUCKETS, _META, _VALUES = "UNIQUE#", "UNIQUE#META", "VALUE#"
+_SIZES = ((200, 1), (3_000, 16))
+_MOST = 256
+"""(up to so many people, so many items): an item stays far below what DynamoDB holds, and is quick to read."""
+
+_SHORT = 16
+"""Hexadecimal digits of a digest that are kept: 64 bits, and a wrong hit costs one look at a link."""
+
+
+def claim_item(organization_id: str, field: str, digest: str, user_id: str) -> Item:
+    """Return the item that says that a user has a value from now on."""
+    return {"pk": organization_key(organization_id), "sk": f"{_VALUES}{field}#{digest}", "user": user_id}
+
+
+def _bucket(digest: str, size: int) -> str:
+    return f"{_BUCKETS}{size}#{int(digest[:4], 16) % size}"
+
+
+class DynamoUniqueValues:
+    """``real_time_ports.UniqueValues`` on the state table."""
+
+    def __init__(self, table: Table, links: LinkStore) -> None:
+        self._table = table
+        self._links = links
+
+    def holders(self, organization_id: str, field: str, digest: str) -> Sequence[str]:
+        """Return the ids of the users who had the value last; builds the index first when there is none."""
+        found = self._look(organization_id, field, digest)
+        if _META not in found:
+            self.rebuild(organization_id)
+            found = self._look(organization_id, field, digest)
+        entry = f"{field}#{digest[:_SHORT]}"
+        users: list[str] = []
+        for sk, item in found.items():
+            if sk.startswith(_VALUES):
+                users.append(item["user"])
+            elif sk != _META:
+                users += item["entries"].get(entry, [])
+        return list(dict.fromkeys(users))
+
+    def rebuild(self, organization_id: str) -> int:
+        """Build the index from all links, and return how many people are linked."""
+        pk = organization_key(organization_id)
+        # What is claimed from here on stays: the links that were read may not know it yet.
+        known = [(pk, item["sk"]) for item in self._table.every(pk, _VALUES)]
+        linked, entries = 0, dict[str, tuple[str, list[str]]]()
+        for link in self._links.links(organization_id):
+            linked += 1
+            for field, digest in _unique_digests(link):
+                users = entries.setdefault(f"{field}#{digest[:_SHORT]}", (digest, []))[1]
+                users.append(link.user_id)
+        size = next((size for most, size in _SIZES if linked <= most), _MOST)
+        buckets: dict[str, dict[str, list[str]]] = {}
+        for entry, (digest, users) in entries.items():
+            buckets.setdefault(_bucket(digest, size), {})[entry] = users
+        items: list[dict[str, Any]] = [{"pk": pk, "sk": sk, "entries": kept} for sk, kept in buckets.items()]
+        items.append({"pk": pk, "sk": _META, "linked": linked})
+        written = {item["sk"] for item in items}
+        stale = [(pk, item["sk"]) for item in self._table.every(pk, _BUCKETS) if item["sk"] not in written]
+        self._table.write_many(items, delete=[*known, *stale])
+        return linked
+
+    def linked(self, organization_id: str) -> int:
+        """Return how many people were linked when the index was built; 0 when it never was."""
+        item = self._table.get(organization_key(organization_id), _META)
+        return int(item["linked"]) if item else 0
+
+    def forget(self, organization_id: str) -> None:
+        """Remove the index."""
+        pk = organization_key(organization_id)
+        keys = [(pk, item["sk"]) for prefix in (_BUCKETS, _VALUES) for item in self._table.every(pk, prefix)]
+        self._table.write_many((), delete=keys)
+
+    def _look(self, organization_id: str, field: str, digest: str) -> dict[str, Item]:
+        pk = organization_key(organization_id)
+        places = [_META, f"{_VALUES}{field}#{digest}"]
+        places += [_bucket(digest, size) for size in (*(size for _, size in _SIZES), _MOST)]
+        return {item["sk"]: item for item in self._table.get_many((pk, sk) for sk in places)}
+
+
+def _unique_digests(link: Link) -> Iterable[tuple[str, str]]:
+    for field, base in link.bases.items():
+        if field in FIELDS and FIELDS[field].unique:
+            for digest in {base.huma, base.fortnox} - {None}:
+                assert digest is not None  # noqa: S101  # taken out above
+                yield field, digest
