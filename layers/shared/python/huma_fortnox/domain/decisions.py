@@ -50,3 +50,7 @@ class Decisions:
     def is_exact(self, person: str, field_key: str) -> bool:
         """Tell whether somebody decided this very field of this very person."""
         return (person, field_key) in self.changes
+
+
+NOTHING_DECIDED = Decisions()
+"""No decision at all."""

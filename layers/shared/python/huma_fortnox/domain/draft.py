@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from huma_fortnox.domain.compare import obstacle, suggest
 from huma_fortnox.domain.decisions import Direction
@@ -12,7 +12,7 @@ from huma_fortnox.domain.plan_types import Change, PlannedPerson, Situation
 from huma_fortnox.domain.uniqueness import would_duplicate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from huma_fortnox.domain.compare import Comparison
     from huma_fortnox.domain.decisions import Decisions
@@ -69,7 +69,7 @@ class Draft:
                 why=why,
                 chosen=chosen,
                 held=held,
-                clears=_clears(row, found, direction),
+                clears=clears(row, found, direction),
             )
         )
 
@@ -150,30 +150,63 @@ def hold_clashes(drafts: Iterable[Draft], holders: Mapping[tuple[str, Side], Hol
                     proposed.append(each)
                 else:
                     decided.setdefault((each.row.key, each.target), []).append(each)
-    results = {place: _Result(changes, holders[place]) for place, changes in decided.items()}
+    results = {
+        (row_key, side): Settlement(row_key, side, changes, holders[row_key, side].of)
+        for (row_key, side), changes in decided.items()
+    }
     for result in results.values():
         result.settle()
     for each in proposed:
-        place = (each.row.key, each.target)
-        result = results.get(place) or _Result((), holders[place])
+        row_key, side = each.row.key, each.target
+        result = results.get((row_key, side)) or Settlement(row_key, side, (), holders[row_key, side].of)
         owners = result.owners(each.new_key or "") | {each.owner}
         if len(owners) > 1:
-            each.hold(would_duplicate(each.row.key, each.target, owners))
+            each.hold(would_duplicate(row_key, side, owners))
 
 
-class _Result:
-    """Who will hold which value of one unique field on one side, once the decided changes are made."""
+class Claim(Protocol):
+    """A decided change that would give somebody a unique value.
 
-    def __init__(self, changes: Iterable[UniqueChange], holders: Holders) -> None:
+    ``owner`` is who would get it, by their id on the side that is written; ``new_key`` is what it compares as and
+    ``old_key`` what stands there now.
+    """
+
+    @property
+    def owner(self) -> str:
+        """Who would get the value."""
+
+    @property
+    def new_key(self) -> str | None:
+        """What the value compares as."""
+
+    @property
+    def old_key(self) -> str | None:
+        """What stands there now compares as."""
+
+    def hold(self, reason: Reason) -> None:
+        """Give the claim up."""
+
+
+class Settlement:
+    """Who will hold which value of one unique field on one side, once the decided changes are made.
+
+    ``holders`` tells who holds a value now.
+    """
+
+    def __init__(
+        self, row_key: str, side: Side, claims: Iterable[Claim], holders: Callable[[str], Iterable[str]]
+    ) -> None:
+        self.row_key = row_key
+        self.side = side
         self.holders = holders
-        self.by_owner = {each.owner: each for each in changes}
-        self.by_key: dict[str, list[UniqueChange]] = {}
+        self.by_owner = {each.owner: each for each in claims}
+        self.by_key: dict[str, list[Claim]] = {}
         for each in self.by_owner.values():
             self.by_key.setdefault(each.new_key or "", []).append(each)
 
     def owners(self, key: str) -> set[str]:
         """Return everybody who will hold this value."""
-        staying = {owner for owner in self.holders.of(key) if owner not in self.by_owner}
+        staying = {owner for owner in self.holders(key) if owner not in self.by_owner}
         return staying | {each.owner for each in self.by_key.get(key, ())}
 
     def settle(self) -> None:
@@ -183,16 +216,15 @@ class _Result:
             clashes = {key: owners for key in suspects if len(owners := self.owners(key)) > 1}
             suspects = set()
             for key, owners in clashes.items():
-                reason = None
+                reason = would_duplicate(self.row_key, self.side, owners)
                 for each in self.by_key.pop(key, ()):
-                    reason = reason or would_duplicate(each.row.key, each.target, owners)
                     each.hold(reason)
                     del self.by_owner[each.owner]
                     if each.old_key is not None and each.old_key in self.by_key:
                         suspects.add(each.old_key)
 
 
-def _clears(row: Field, found: Comparison, direction: Direction) -> bool:
+def clears(row: Field, found: Comparison, direction: Direction) -> bool:
     """Tell whether a direction, if it is one the field may go in, would remove a value."""
     if direction is Direction.LEAVE:
         return False

@@ -58,7 +58,11 @@ def trace_text(raw: Raw) -> str | None:
     >>> trace_text(" 007 "), trace_text("É")
     ('007', None)
     """
-    return " ".join(raw.split()) if isinstance(raw, str) and raw.isascii() else None
+    if not isinstance(raw, str) or not raw.isascii():
+        return None
+    trace = " ".join(raw.split())
+    # the same object where it can be: many traces are kept at a time
+    return raw if trace == raw else trace
 
 
 def trace_email(raw: Raw) -> str | None:
@@ -68,7 +72,10 @@ def trace_email(raw: Raw) -> str | None:
     ('anna@example.com', None)
     """
     trace = trace_text(raw)
-    return trace.lower() if trace is not None and "--" not in trace else None
+    if trace is None or "--" in trace:
+        return None
+    lower = trace.lower()
+    return trace if lower == trace else lower
 
 
 # Phone numbers

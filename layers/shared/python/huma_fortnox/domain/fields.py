@@ -287,6 +287,9 @@ FIELDS: Final[Mapping[str, Field]] = {row.key: row for row in _ROWS}
 PAIRING_FIELD: Final = "email"
 """The field that pairs people the first time."""
 
+HOME_FIELD: Final = "address"
+"""The field whose country decides how a person's phone number is read."""
+
 SUGGESTIONS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     ("employment_id",): ("employment_id",),
     ("name", "phone"): ("given_name", "family_name", "phone"),
@@ -351,6 +354,13 @@ def read_employee(record: Record, settings: FieldSettings) -> Employee:
     )
 
 
+def home_country(person: User | Employee) -> tuple[str, str | None]:
+    """Return the name of the part of ``HOME_FIELD`` that holds somebody's country, and what stands there."""
+    part = "country" if isinstance(person, User) else "Country"
+    address = person.values.get(HOME_FIELD)
+    return part, address.get(part) if isinstance(address, Mapping) else None
+
+
 def context_of(
     user: User | None,
     employee: Employee | None,
@@ -364,9 +374,9 @@ def context_of(
     """
     region = ""
     if user is not None:
-        region = _country_of(user.values.get("address"), "country")
+        region = _country_code(home_country(user)[1])
     if not region and employee is not None:
-        region = _country_of(employee.values.get("address"), "Country")
+        region = _country_code(home_country(employee)[1])
     if not region and layout is not None:
         region = _country_code(layout.get("country"))
     own = (user.identity_number if user is not None else None) or (
@@ -389,10 +399,6 @@ def shown(field_key: str, raw: Raw, side: Side, settings: FieldSettings, *, mask
     if masked and row.mask is not None:
         return row.mask(reading.value, raw)
     return values.raw_text(raw) if reading.problem is not None else row.show(reading.value, raw)
-
-
-def _country_of(raw: Raw | None, key: str) -> str:
-    return _country_code(raw.get(key)) if isinstance(raw, Mapping) else ""
 
 
 def _country_code(name: str | None) -> str:
