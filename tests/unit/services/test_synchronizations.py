@@ -10,7 +10,13 @@ from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, IntegrationError, TransientError, Unknown
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.domain.plan_types import Situation
-from huma_fortnox.services.model import ConnectionState, DecisionInput, OrganizationSettings, SynchronizationState
+from huma_fortnox.services.model import (
+    ConnectionState,
+    DecisionInput,
+    OrganizationSettings,
+    PeoplePage,
+    SynchronizationState,
+)
 
 from tests.unit.services.fakes import administrator, employee_record, user_record
 from tests.unit.services.scene import BOSS, ORGANIZATION, Scene
@@ -141,6 +147,24 @@ def test_an_unknown_run_and_one_of_another_organization_do_not_exist(scene: Scen
             refused(Unknown, "synchronization-unknown", action)
     assert scene.state is State.AWAITING_DECISIONS
     assert scene.runs.current(other.organization_id) is None
+
+
+def test_a_page_brings_the_people_of_other_pages_whom_a_pair_may_join(scene: Scene) -> None:
+    scene.waiting()
+
+    def page(situation: Situation | None, after: str = "", limit: int = 10) -> PeoplePage:
+        return scene.runs.people(ORGANIZATION, scene.run_id, situation=situation, after=after, limit=limit)
+
+    together = page(Situation.AMBIGUOUS)
+    assert {person.key for person in together.people} == {"u:twin-1", "u:twin-2", "e:88"}
+    assert together.others == {}
+    alone = page(Situation.AMBIGUOUS, limit=1)
+    (first,) = alone.people
+    wanted = {"u:twin-1", "u:twin-2", "e:88"} - {first.key}
+    named = {key for each in first.pairings for key in (f"u:{each.user_id}", f"e:{each.employee_id}")}
+    assert alone.others == {each.key: each for each in together.people if each.key in wanted & named}
+    assert alone.others
+    assert page(Situation.DIFFERS).others == {}
 
 
 # -- looking

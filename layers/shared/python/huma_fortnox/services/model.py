@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from huma_fortnox.domain.decisions import Decisions, Direction
     from huma_fortnox.domain.outcome import FieldOutcome, Reason
-    from huma_fortnox.domain.people import FieldSettings
+    from huma_fortnox.domain.people import FieldSettings, Link
     from huma_fortnox.domain.plan_types import PlannedPerson
     from huma_fortnox.services.ports import EmploymentDefaults
+
+REQUESTS_A_SECOND = 5
+"""Fortnox accepts 25 requests in any 5 seconds."""
 
 PERMISSION = "organization-settings"
 """The permission in Huma that lets somebody use the integration's pages and API."""
@@ -131,8 +135,10 @@ class SynchronizationState(StrEnum):
 class Synchronization:
     """One run; ``situations`` and ``outcomes`` count people and changes by name; times are Unix seconds.
 
-    ``progress`` counts ``users_read``, ``users_total``, ``employees_read``, ``employees_total``, ``to_apply`` and
-    ``applied`` people. ``reason`` is why it failed or was cancelled.
+    ``progress`` counts people ``users_read``, ``users_total``, ``employees_read``, ``employees_total``, ``planned``,
+    ``to_apply`` and ``applied``, ``changes`` found, and the ``requests`` to Fortnox that applying takes, with
+    ``requests_done``. ``reason`` is why it failed or was cancelled. ``notes`` are remarks about everybody.
+    ``decided`` is another one after each decision.
     """
 
     id: str
@@ -145,15 +151,37 @@ class Synchronization:
     progress: Mapping[str, int] = field(default_factory=dict)
     finished_at: int = 0
     reason: Reason | None = None
+    notes: tuple[Reason, ...] = ()
+    decided: str = ""
+
+    @property
+    def seconds_left(self) -> int | None:
+        """Return how long Fortnox's limit makes the rest of the writing take; ``None`` while nothing is written."""
+        if self.state is not SynchronizationState.APPLYING or "requests" not in self.progress:
+            return None
+        left = self.progress["requests"] - self.progress.get("requests_done", 0)
+        return max(0, math.ceil(left / REQUESTS_A_SECOND))
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedPerson:
+    """A link, and what the run that asks has settled for the person, ``None`` when it has not."""
+
+    link: Link
+    outcomes: tuple[FieldOutcome, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
-    """A page of the plan, each person with the decisions so far; ``after`` continues it, empty at the end."""
+    """A page of the plan, each person with the decisions so far; ``after`` continues it, empty at the end.
+
+    ``others`` are the people of other pages whom a pair on this one may join, by key.
+    """
 
     people: tuple[PlannedPerson, ...]
     decisions: Decisions
     after: str = ""
+    others: Mapping[str, PlannedPerson] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,21 @@ class Synchronizations:
             people = [_as_decided(person, planned, joined) for person in people]
             if situation in (None, Situation.DIFFERS) and not after:
                 people = [*(pair for pair in pairs if pair.changes), *people]
-        return PeoplePage(tuple(people), decisions, last)
+        return PeoplePage(tuple(people), decisions, last, self._others(organization_id, synchronization_id, people))
+
+    def _others(
+        self, organization_id: str, synchronization_id: str, people: Sequence[PlannedPerson]
+    ) -> dict[str, PlannedPerson]:
+        """Return the people whom the pairings of these would join them with, those who stand apart, by key."""
+        named = {
+            key
+            for person in people
+            for pairing in person.pairings
+            for key in (f"u:{pairing.user_id}", f"e:{pairing.employee_id}")
+        }
+        here = {key for person in people for key in _keys(person)}
+        found = self._store.persons(organization_id, synchronization_id, sorted(named - here))
+        return {key: person_from_json(data) for key, data in found.items()}
 
     def _confirmed(
         self, organization_id: str, synchronization_id: str, decisions: Decisions, planned: dict[str, PlannedPerson]
