@@ -248,7 +248,7 @@ def _run(soak: Soak, minutes: float, out: Any) -> None:
     print(f"faults set off: {sum(soak.faults.values())}", file=out)
     for name, count in sorted(soak.faults.items()):
         print(f"  {count:3d}  {name}", file=out)
-    print(f"requests that met a fault: {refused}", file=out)
+    print(f"retries (requests that met a fault and were made again): {refused}", file=out)
     print(f"edits in Huma: {soak.fresh}", file=out)
     print(f"people before: {before[0]} in Fortnox, {before[1]} in Huma; after: {after[0]} and {after[1]}", file=out)
     print(f"creations asked of Fortnox: {len(created)}", file=out)
