@@ -8,7 +8,8 @@ Each case runs in a process of its own, from records in the two systems' own sha
     everybody is linked with bases and every field differs
 
 A case's time is that of reading all records and planning; the floor, ``json.loads`` of every record by itself, is
-measured in the same process. The best of several rounds counts.
+measured in the same process. Times are processor time, so that other work on the machine does not count; of several
+rounds the best counts.
 """
 
 from __future__ import annotations
@@ -218,19 +219,27 @@ def different_employee_record(number: int) -> dict[str, Any]:
     return record
 
 
-def measure(case: str, people: int) -> dict[str, float]:
-    """Time one case, and its floor, in this process: seconds, and seconds of ``json.loads``."""
-    user_texts, employee_texts = _texts(case, people)
+MAKERS = {"equal": employee_record, "different": different_employee_record}
+
+
+def measure(people: int, *cases: str) -> dict[str, dict[str, float]]:
+    """Time these cases, and their floors, in this process: processor seconds."""
+    users = [json.dumps(user_record(number)) for number in range(people)]
+    return {case: _time(case, users, [json.dumps(MAKERS[case](number)) for number in range(people)]) for case in cases}
+
+
+def _time(case: str, user_texts: list[str], employee_texts: list[str]) -> dict[str, float]:
+    people = len(user_texts)
     links, digest, settings = _links(case, people), keyed_digest(b"bench"), FieldSettings()
     floors, times = [], []
     for _ in range(ROUNDS[people]):
         gc.collect()
-        start = time.perf_counter()
+        start = time.process_time()
         users = [json.loads(text) for text in user_texts]
         employees = [json.loads(text) for text in employee_texts]
-        floors.append(time.perf_counter() - start)
+        floors.append(time.process_time() - start)
         gc.collect()
-        start = time.perf_counter()
+        start = time.process_time()
         found = plan(
             (read_user(record) for record in users),
             (read_employee(record, settings) for record in employees),
@@ -238,18 +247,17 @@ def measure(case: str, people: int) -> dict[str, float]:
             digest=digest,
             settings=settings,
         )
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
         _check(case, people, found)
         del users, employees, found
     return {"seconds": min(times), "floor": min(floors)}
 
 
-def measure_memory(case: str, people: int) -> dict[str, float]:
+def measure_memory(people: int, case: str) -> dict[str, dict[str, float]]:
     """Return what planning takes at its peak beyond the people and links given, in bytes a person."""
     settings = FieldSettings()
     users = [read_user(user_record(number)) for number in range(people)]
-    make = different_employee_record if case == "different" else employee_record
-    employees = [read_employee(make(number), settings) for number in range(people)]
+    employees = [read_employee(MAKERS[case](number), settings) for number in range(people)]
     links, digest = _links(case, people), keyed_digest(b"bench")
     gc.collect()
     tracemalloc.start()
@@ -257,14 +265,15 @@ def measure_memory(case: str, people: int) -> dict[str, float]:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     _check(case, people, found)
-    return {"bytes": peak / people}
+    return {case: {"bytes": peak / people}}
 
 
 def figures() -> dict[str, dict[str, Any]]:
     """Return the four figures of the core."""
-    equal, different = _apart("measure", "equal", MANY), _apart("measure", "different", MANY)
-    few = _apart("measure", "different", FEW)
-    memory, memory_few = _apart("measure_memory", "different", MANY), _apart("measure_memory", "different", FEW)
+    many, few = _apart("measure", MANY, "equal", "different"), _apart("measure", FEW, "different")["different"]
+    equal, different = many["equal"], many["different"]
+    memory = _apart("measure_memory", MANY, "different")["different"]
+    memory_few = _apart("measure_memory", FEW, "different")["different"]
     return {
         "plan_growth_10x": {
             "value": round(different["seconds"] / few["seconds"], 2),
@@ -293,20 +302,12 @@ def figures() -> dict[str, dict[str, Any]]:
     }
 
 
-def _apart(function: str, case: str, people: int) -> dict[str, float]:
+def _apart(function: str, people: int, *cases: str) -> dict[str, dict[str, float]]:
     """Run one measurement in a process of its own, so that none leaves its memory to the next."""
-    command = [sys.executable, "-m", "bench.core", function, case, str(people)]
+    command = [sys.executable, "-m", "bench.core", function, str(people), *cases]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    measured: dict[str, float] = json.loads(done.stdout)
+    measured: dict[str, dict[str, float]] = json.loads(done.stdout)
     return measured
-
-
-def _texts(case: str, people: int) -> tuple[list[str], list[str]]:
-    make = different_employee_record if case == "different" else employee_record
-    return (
-        [json.dumps(user_record(number)) for number in range(people)],
-        [json.dumps(make(number)) for number in range(people)],
-    )
 
 
 def _links(case: str, people: int) -> list[Link]:
@@ -352,12 +353,13 @@ def _first_day(number: int) -> str:
 
 def main() -> None:
     """Run one measurement as asked on the command line, or all, and print the result as JSON."""
-    measurements: dict[str, Callable[[str, int], dict[str, float]]] = {
+    measurements: dict[str, Callable[..., dict[str, dict[str, float]]]] = {
         "measure": measure,
         "measure_memory": measure_memory,
     }
     if len(sys.argv) > 1:
-        print(json.dumps(measurements[sys.argv[1]](sys.argv[2], int(sys.argv[3]))))
+        function, people, *cases = sys.argv[1:]
+        print(json.dumps(measurements[function](int(people), *cases)))
     else:
         print(json.dumps(figures(), indent=2))
 
