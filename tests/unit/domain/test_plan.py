@@ -283,6 +283,14 @@ def test_what_the_other_side_cannot_hold_is_held_with_the_reason() -> None:
     )
 
 
+def test_each_side_is_asked_whether_it_can_hold_a_value() -> None:
+    long = "Storgatan " + "1" * 250
+    to_huma = One("address", None, {"Address2": long, "City": "Umeå"}).change(FORTNOX)
+    assert to_huma.held is not None
+    assert to_huma.held.code == "address-too-long"
+    assert One("address", {"line1": long, "city": "Umeå", "country": "SE"}, None).change(HUMA).held is None
+
+
 def test_a_foreign_account_is_held() -> None:
     foreign = {"type": "international", "code": "", "iban": "NO93 8601 1117 947", "bic": "DNBANOKK"}
     change = One("bank_account", foreign, None).change(HUMA)
@@ -340,6 +348,7 @@ def test_clearing_takes_a_decision_on_that_very_field(key: str) -> None:
     base = done.bases[key]
     assert base == base_of(key, "", "")
     assert not one.change().clears
+    assert not one.change(LEAVE).clears
 
 
 def test_clearing_in_huma_sends_none() -> None:
@@ -450,6 +459,22 @@ def test_both_sides_duplicates_are_told() -> None:
     assert one.changes[0].held is not None
     assert one.changes[0].held.code == "duplicate-in-huma"
     assert [note.code for note in one.notes] == ["duplicate-in-fortnox"] == [note.code for note in two.notes]
+
+
+@pytest.mark.parametrize(("shared", "free"), [("phone", "email"), ("email", "phone")])
+def test_only_the_field_that_is_shared_is_held(shared: str, free: str) -> None:
+    systems = TwoSystems()
+    for number, phone in ((1, A), (2, B)):
+        values = {**NAMED, "email": f"{number}@example.com", "phone": phone, "employment_id": f"x{number}"}
+        values[shared] = {"phone": A, "email": EMAIL}[shared]
+        systems.users[f"u{number}"] = user_record(f"u{number}", **values)
+        systems.employees[f"{number}"] = employee_record(f"{number}")
+        systems.links[f"u{number}"] = Link(f"u{number}", f"{number}")
+    for person in systems.plan().people:
+        held = {change.field: change.held for change in person.changes}
+        assert held[free] is None
+        assert held["employment_id"] is None
+        assert held[shared] == Reason("duplicate-in-huma", {"field": shared, "people": "u1,u2", "count": "2"})
 
 
 def test_values_that_cannot_be_read_are_no_duplicates() -> None:
