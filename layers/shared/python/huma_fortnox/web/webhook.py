@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -55,7 +54,7 @@ def _body(event: Mapping[str, Any]) -> bytes:
         return str(body).encode()
     try:
         return base64.b64decode(body, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise BadRequest("json-broken") from None
 
 
