@@ -124,6 +124,17 @@ def test_no_right_is_unlimited(name: str) -> None:
             assert "*" not in text or text.endswith(":secret:huma-fortnox/${Stage}/organizations/*"), text
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_right_is_for_something_the_package_calls(function: str) -> None:
+    """What no adapter ever asks AWS for, no function needs to be allowed."""
+    adapters = (ROOT / "layers/shared/python/huma_fortnox/adapters").glob("*.py")
+    source = "\n".join(path.read_text(encoding="utf-8") for path in adapters)
+    for statement in statements_of(FUNCTIONS[function]):
+        for action in listed(statement["Action"]):
+            operation = re.sub(r"(?<!^)(?=[A-Z])", "_", action.split(":")[1]).lower()
+            assert re.search(rf"(\.|\"){operation}\b", source), action
+
+
 def test_stars_stand_nowhere_else_but_in_the_keys_own_policy() -> None:
     others = {
         name: resource

@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +12,19 @@ PACKAGE = ROOT / "layers" / "shared" / "python" / "huma_fortnox"
 NAME = PACKAGE.name
 
 # Who may import whom, inside the package. Adapters fulfil the ports, which stand beside the use cases.
+# What the use cases speak of and need, without any use case in it.
+SPOKEN = {f"services.{name}" for name in ("ports", "model", "real_time", "real_time_ports", "lane_messages")}
 ALLOWED = {
     "domain": {"domain"},
     "services": {"services", "domain"},
-    "adapters": {"adapters", "services.ports", "services.model", "domain", "observability"},
-    "pages": {"pages", "services.model", "domain"},
+    "adapters": {"adapters", *SPOKEN, "domain", "observability"},
+    "pages": {"pages", "services.model", "services.real_time", "domain"},
+    "web": {"web", "pages", *SPOKEN, "domain", "observability"},
 }
 # What the domain may use: texts, numbers and days. No files, no network, no clock, no chance, no logs.
 STANDARD = {
     *("__future__", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "operator"),
-    *("re", "typing", "unicodedata"),
+    *("re", "sys", "typing", "unicodedata"),
 }
 LIBRARIES = {"babel", "email_validator", "phonenumbers", "stdnum"}
 # A function is parse, one call, answer: what it parses with may be the bus adapter's own reader.
@@ -58,6 +61,61 @@ def test_inside_the_package_imports_point_one_way(part: str) -> None:
         and not any(f"{inside(name)}.".startswith(f"{allowed}.") for allowed in ALLOWED[part])
     ]
     assert against == []
+
+
+@pytest.mark.parametrize("name", sorted(SPOKEN))
+def test_what_the_use_cases_speak_of_holds_no_use_case(name: str) -> None:
+    path = PACKAGE / f"{name.replace('.', '/')}.py"
+    others = [
+        each
+        for each, _ in imports(path)
+        if inside(each).startswith("services.") and not any(f"{inside(each)}.".startswith(f"{s}.") for s in SPOKEN)
+    ]
+    assert others == []
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    """Imports for the type checker do not count: they happen to nobody."""
+    files = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    graph = {name: sorted(_imported_at_once(path, files.keys()) - {name}) for name, path in files.items()}
+    done: set[str] = set()
+
+    def visit(name: str, way: list[str]) -> None:
+        assert name not in way, f"{' imports '.join([*way[way.index(name) :], name])}"
+        if name not in done:
+            for each in graph[name]:
+                visit(each, [*way, name])
+            done.add(name)
+
+    for name in graph:
+        visit(name, [])
+    assert len(done) == len(files) > 50
+
+
+def _imported_at_once(path: Path, known: Collection[str]) -> set[str]:
+    """Return the modules of the package that a module imports when it is imported itself."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == NAME:
+            inner = inside(node.module) if node.module != NAME else ""
+            names = {f"{inner}.{alias.name}".strip(".") for alias in node.names}
+            found |= {name if name in known else inner for name in names}
+    return found & set(known)
+
+
+@pytest.mark.parametrize("simulator", ["fortnox_simulator", "huma_simulator"])
+def test_a_simulator_knows_nothing_of_what_it_is_there_to_test(simulator: str) -> None:
+    shared = [ROOT / "local" / name for name in ("simulation.py", "simulator_process.py")]
+    own = sorted((ROOT / "local" / simulator).rglob("*.py"))
+    assert own
+    found = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in (*own, *shared)
+        for name, line in imports(path)
+        if name.partition(".")[0] in (NAME, "functions", "tests")
+        or (name.startswith("local.") and name.split(".")[1] not in (simulator, "simulation", "simulator_process"))
+    ]
+    assert found == []
 
 
 def test_nothing_in_the_package_imports_functions_tests_or_the_local_system() -> None:

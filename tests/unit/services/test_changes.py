@@ -136,8 +136,15 @@ def test_the_signature_is_that_of_the_raw_body(scene: Scene) -> None:
     scene.refuses(NotSignedIn, "webhook-signature-wrong", spaced, signed=signature(body()))
 
 
-def test_an_unknown_organization_is_refused(scene: Scene) -> None:
-    scene.refuses(Unknown, "organization-unknown", body(), organization="somebody-else")
+@pytest.mark.parametrize("organization", ["", "somebody-else", "../fortnox-app", "å", ORGANIZATION.replace("1", "2")])
+def test_an_unknown_organization_is_refused(scene: Scene, organization: str) -> None:
+    scene.vault.humas |= {"": HumaAccess("key", "secret", SECRET), "../fortnox-app": HumaAccess("k", "s", SECRET)}
+    scene.refuses(Unknown, "organization-unknown", body(), organization=organization)
+
+
+def test_an_organization_may_be_written_in_capitals(scene: Scene) -> None:
+    assert scene.receive(body(), organization=ORGANIZATION.upper()) == 1
+    assert scene.bus.events[0].organization_id == ORGANIZATION
 
 
 def test_without_a_webhook_secret_nothing_can_be_genuine(scene: Scene) -> None:
