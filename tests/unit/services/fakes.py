@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.errors import ConsentNeeded, HumaKeyRefused, IntegrationError
@@ -40,6 +40,9 @@ from huma_fortnox.services.ports import (
     UserChanged,
     UserPage,
 )
+
+if TYPE_CHECKING:
+    from huma_fortnox.domain.outcome import Outcome
 
 STATE_SECONDS = 600
 PLAN_SECONDS = 30 * 24 * 3600
@@ -177,8 +180,16 @@ class FakeActivity:
     def append(self, organization_id: str, activity: Activity) -> None:
         self.entries.append((organization_id, activity))
 
-    def page(self, organization_id: str, *, after: str, limit: int) -> ActivityPage:
-        mine = [entry for owner, entry in self.entries if owner == organization_id]
+    def page(
+        self, organization_id: str, *, after: str, limit: int, person: str = "", outcome: Outcome | None = None
+    ) -> ActivityPage:
+        mine = [
+            entry
+            for owner, entry in self.entries
+            if owner == organization_id
+            and person in ("", entry.person)
+            and (outcome is None or any(each.outcome is outcome for each in entry.outcomes))
+        ]
         newest = [entry for _, entry in sorted(enumerate(mine), key=lambda each: (each[1].at, each[0]), reverse=True)]
         start = int(after or 0)
         return ActivityPage(

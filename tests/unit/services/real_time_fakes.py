@@ -171,7 +171,7 @@ class FakeUniqueValues:
         for link in self._links.links(organization_id):
             linked += 1
             for name, base in link.bases.items():
-                if FIELDS[name].unique:
+                if name in FIELDS and FIELDS[name].unique:
                     for digest in sorted({each for each in (base.huma, base.fortnox) if each is not None}):
                         self.claim(organization_id, name, digest, link.user_id)
         self.built[organization_id] = linked

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from huma_fortnox.domain.decisions import Decisions
     from huma_fortnox.domain.errors import IntegrationError
+    from huma_fortnox.domain.outcome import Outcome
     from huma_fortnox.domain.people import Link
     from huma_fortnox.services.model import (
         Activity,
@@ -402,8 +403,13 @@ class ActivityStore(Protocol):
         """Add an entry."""
         ...
 
-    def page(self, organization_id: str, *, after: str, limit: int) -> ActivityPage:
-        """Return a page, newest first."""
+    def page(
+        self, organization_id: str, *, after: str, limit: int, person: str = "", outcome: Outcome | None = None
+    ) -> ActivityPage:
+        """Return a page, newest first: of everything, of what is about a person, or of what had an outcome.
+
+        A page of a selection may hold fewer than there are, or none, and still tell where to go on.
+        """
         ...
 
 

@@ -446,8 +446,8 @@ class _OneUser:
             before = self.held.fields.get(outcome.field)
             if before is not None and before.mark == fresh.mark:
                 fresh = replace(fresh, decision=before.decision, decided_by=before.decided_by)
-            same = before is not None and before == replace(fresh, since=before.since)
-            fields[outcome.field] = before if before is not None and same else fresh
+            same = before is not None and _alike(before, fresh)
+            fields[outcome.field] = replace(fresh, since=before.since) if before is not None and same else fresh
             if self._event.again or not same:
                 news.append(outcome)
         shown = (name or self.held.name) if fields else self.held.name
@@ -471,6 +471,11 @@ class _OneUser:
             actor=self._event.actor,
             delay_ms=max(0, now - self._event.occurred_at),
         )
+
+
+def _alike(before: HeldField, now: HeldField) -> bool:
+    """Tell whether somebody who knows the one has nothing to learn from the other."""
+    return (before.outcome, before.reason.code, before.mark) == (now.outcome, now.reason.code, now.mark)
 
 
 def name_of(user: User) -> str:
