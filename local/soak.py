@@ -42,7 +42,6 @@ FORTNOX_FAULTS: tuple[Json, ...] = (
     {"kind": "drop_after", "count": 2, "method": "PUT"},
     {"kind": "drop_after", "count": 1, "method": "POST", "path": "/3/employees"},
     {"kind": "drop_after", "count": 1, "method": "GET"},
-    {"kind": "expire_tokens"},
 )
 HUMA_FAULTS: tuple[Json, ...] = (
     {"kind": "latency", "seconds": 1.0, "count": 4},
@@ -50,8 +49,10 @@ HUMA_FAULTS: tuple[Json, ...] = (
     {"kind": "drop_before", "count": 2, "path": "/users"},
     {"kind": "drop_after", "count": 1, "method": "PATCH"},
     {"kind": "drop_after", "count": 1, "method": "POST", "path": "/users"},
-    {"kind": "expire_tokens"},
 )
+EXPIRY: Json = {"kind": "expire_tokens"}
+EXPIRY_EVERY = 12
+"""Rounds between two expiries. A token that is refused within half a minute of its issue is no token that ran out."""
 
 
 class Soak:
@@ -66,10 +67,10 @@ class Soak:
 
     # -- making trouble
 
-    def inject(self) -> None:
-        """Set off one fault on each side."""
+    def inject(self, *, expiry: bool = False) -> None:
+        """Set off one fault on each side, or let all tokens expire."""
         for system, faults in ((self.scene.fortnox, FORTNOX_FAULTS), (self.scene.huma, HUMA_FAULTS)):
-            fault = self.rng.choice(faults)
+            fault = EXPIRY if expiry else self.rng.choice(faults)
             system.control("POST", "faults", fault)
             self.faults[f"{system.name}: {fault['kind']}{' ' + str(fault['status']) if 'status' in fault else ''}"] += 1
 
@@ -93,7 +94,7 @@ class Soak:
     def synchronize(self, *, decisions: bool, meanwhile: list[str]) -> None:
         """Run a synchronization under faults; with decisions, Huma's values win and everybody is created."""
         run = self.scene.call("POST", "/synchronizations", status=201)["id"]
-        self.inject()
+        self.inject(expiry=decisions)
         found = self._wait(run, {"awaiting_decisions"})
         if found["over"]:
             raise NotHeld(f"the run is {found['state']}: {found['reason']}")
@@ -222,9 +223,10 @@ def _run(soak: Soak, minutes: float, out: Any) -> None:
     soak.settle()
     pushed_since = scene.fortnox.asked_so_far()
     users = sorted(scene.users())
-    revoked = False
+    revoked, rounds = False, 0
     while time.monotonic() - began < minutes * 60:
-        soak.inject()
+        rounds += 1
+        soak.inject(expiry=rounds % EXPIRY_EVERY == 0)
         for _ in range(soak.rng.randrange(2, 6)):
             soak.edit_somebody(users)
         time.sleep(BURST_SECONDS)
