@@ -490,6 +490,12 @@ def test_somebody_who_appeared_in_fortnox_meanwhile_is_not_created_again() -> No
     assert scene.link("nina") is None
 
 
+def test_employees_without_an_address_are_nobody_to_be_found() -> None:
+    scene, batch = creating(None, {**employee_record("55"), "Email": None})
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    assert ("person", DONE, "fortnox", "") in scene.told("u:nina")
+
+
 def test_a_refused_creation_is_reported_and_the_next_one_made() -> None:
     users = [newcomer(), user_record("otto", email="otto@example.com", given_name="Otto")]
     scene = Scene(users).waiting().create("u:nina", "u:otto").press()

@@ -22,6 +22,7 @@ from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings, Link
 from huma_fortnox.services.connect import Connect
 from huma_fortnox.services.model import (
+    Administrator,
     Connection,
     ConnectionState,
     OrganizationSettings,
@@ -66,6 +67,8 @@ class Scene:
     activity: FakeActivity = field(default_factory=FakeActivity)
     vault: FakeVault = field(default_factory=FakeVault)
     consent: FakeConsent = field(default_factory=FakeConsent)
+    heard: list[str] = field(default_factory=list)
+    deaf: IntegrationError | None = None
     huma: FakeHuma = field(default_factory=lambda: FakeHuma(user_record("1"), organization_id=ORGANIZATION))
 
     def __post_init__(self) -> None:
@@ -85,7 +88,17 @@ class Scene:
             systems=FakeSystems(self.huma, FakeFortnox()),
             terms_version=TERMS,
             clock=self.clock,
+            on_reconnected=self._hear_of_the_beginning,
+            on_disconnected=self._hear_of_the_end,
         )
+
+    def _hear_of_the_beginning(self, by: Administrator) -> None:
+        self.heard.append(f"{by.name}: {self.connection.state.value}")
+        if self.deaf is not None:
+            raise self.deaf
+
+    def _hear_of_the_end(self, organization_id: str) -> None:
+        self.heard.append(f"{organization_id}: {self.connection.state.value}")
 
     @property
     def connection(self) -> Connection:
@@ -103,6 +116,7 @@ class Scene:
         self.consent.codes["good code"] = GRANTED
         self.connections.change(ORGANIZATION, changes)
         self.activity.entries.clear()
+        self.heard.clear()
         return self
 
     def unchanged_by(self, action: Any, expected: type[IntegrationError], code: str) -> IntegrationError:
@@ -363,6 +377,7 @@ def test_a_working_key_lets_a_connection_go_on_that_stopped_for_want_of_one(scen
     scene.connected(state=ConnectionState.NEEDS_REAUTHORIZATION, reason=Reason("huma-key-refused"), active_since=5)
     save(scene)
     assert (scene.connection.state, scene.connection.reason) == (ConnectionState.ACTIVE, None)
+    assert scene.heard == ["Astrid Admin: active"]
     scene.connected(state=ConnectionState.NEEDS_REAUTHORIZATION, reason=Reason("huma-right-missing"), active_since=0)
     save(scene)
     assert scene.connection.state is ConnectionState.AWAITING_FIRST_SYNC
@@ -373,6 +388,21 @@ def test_a_working_key_does_not_bring_back_a_lost_consent(scene: Scene) -> None:
     save(scene)
     assert scene.connection.state is ConnectionState.NEEDS_REAUTHORIZATION
     assert scene.connection.reason == Reason("consent-needed")
+    assert scene.heard == []
+
+
+def test_a_key_that_is_changed_while_all_is_well_begins_nothing(scene: Scene) -> None:
+    scene.connected(state=ConnectionState.ACTIVE)
+    save(scene)
+    assert scene.heard == []
+
+
+@pytest.mark.parametrize("deaf", [None, TransientError("lane-unavailable")])
+def test_who_connects_again_has_what_happened_meanwhile_carried(scene: Scene, deaf: IntegrationError | None) -> None:
+    scene.connected(state=ConnectionState.NEEDS_REAUTHORIZATION, reason=Reason("consent-needed"), active_since=5)
+    scene.deaf = deaf
+    assert scene.complete(state=scene.begin(), code="good code").state is ConnectionState.ACTIVE
+    assert scene.heard == ["Astrid Admin: active"]
 
 
 def test_a_key_entered_by_an_operator_is_noticed_when_the_page_is_opened(scene: Scene) -> None:
@@ -406,6 +436,7 @@ def test_disconnecting_erases_the_consent_and_the_links_and_lets_go_of_the_compa
     assert scene.connections.companies == {}
     assert list(scene.links.links(ORGANIZATION)) == []
     assert scene.activity.kinds() == ["disconnected"]
+    assert scene.heard == [f"{ORGANIZATION}: disconnected"]
 
 
 def test_nothing_is_pushed_any_more_while_the_rest_is_erased(scene: Scene) -> None:
