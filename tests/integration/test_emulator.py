@@ -23,6 +23,9 @@ from local.stack import EMULATOR_PYTHON, LOCAL, PROJECT, Mail, Stack, StackError
 
 from .conftest import HOST_SECRETS, TEMPLATES
 
+REAL_ENVIRONMENT = dict(os.environ)
+"""As it is before a fixture plays a developer's shell: wheels may come through a proxy that is real."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -570,7 +573,7 @@ def test_the_layer_for_lambda_has_arm64_wheels_and_only_the_languages_we_show(
     subprocess.run(
         ["make", "-C", PROJECT / "layers" / "shared", "build-SharedLayer"],
         env={
-            **{name: value for name, value in os.environ.items() if name[:6] != "LAYER_"},
+            **{name: value for name, value in REAL_ENVIRONMENT.items() if name[:6] != "LAYER_"},
             "ARTIFACTS_DIR": str(tmp_path),
             "LAYER_PIP": f"'{sys.executable}' -m pip",
             "LAYER_WHEELS_CACHE": str(LOCAL / "cache" / "wheels"),
