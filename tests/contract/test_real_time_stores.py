@@ -200,6 +200,19 @@ def test_bases_of_a_link_that_is_gone_or_another_are_not_kept_but_the_log_is(sto
     assert len(stores.activity.page(ORGANIZATION, after="", limit=5).entries) == 2
 
 
+def test_what_is_begun_is_known_until_it_is_settled(stores: Stores) -> None:
+    link = Link("anna", "1", {"phone": Base(ONE, ONE)})
+    assert not stores.push.begin(ORGANIZATION, link, {"phone": [TWO]})
+    stores.links.save(ORGANIZATION, [link])
+    assert not stores.push.begin(ORGANIZATION, Link("anna", "2"), {"phone": [TWO]})
+    assert stores.push.begin(ORGANIZATION, link, {"phone": [TWO]})
+    assert stores.push.load(ORGANIZATION, ["anna", "bo"]).begun == {"anna": {"phone": [TWO]}}
+    assert stores.links.link(ORGANIZATION, "anna") == link
+    stores.push.record(ORGANIZATION, Settled("anna", link=link))
+    assert stores.push.load(ORGANIZATION, ["anna"]).begun == {}
+    assert stores.links.link(ORGANIZATION, "anna") == link
+
+
 def test_somebody_created_is_linked_unless_somebody_linked_them_meanwhile(stores: Stores) -> None:
     link = Link("anna", "1", {"phone": Base(ONE, ONE)})
     stores.push.record(ORGANIZATION, Settled("anna", link=link, created=True))

@@ -13,6 +13,7 @@ from huma_fortnox.domain.fields import FIELDS
 from huma_fortnox.services.lane_messages import message_to_json
 from huma_fortnox.services.model import SynchronizationState
 from huma_fortnox.services.real_time import (
+    Begun,
     BrakeState,
     HeldPage,
     HeldPerson,
@@ -24,6 +25,7 @@ from huma_fortnox.services.real_time import (
 )
 
 if TYPE_CHECKING:
+    from huma_fortnox.domain.people import Link
     from huma_fortnox.services.ports import UserChanged
 
     from tests.unit.services.fakes import Clock, FakeActivity, FakeConnections, FakeLinks, FakeSynchronizations
@@ -206,6 +208,8 @@ class FakePushStore:
         synchronizations: FakeSynchronizations | None = None,
     ) -> None:
         self.before_record: Callable[[Settled], None] = lambda _settled: None
+        self.before_begin: Callable[[Link], None] = lambda _link: None
+        self.begun: dict[tuple[str, str], Begun] = {}
         self.loads = 0
         self.records: list[Settled] = []
         self._connections = connections
@@ -224,8 +228,17 @@ class FakePushStore:
             lane=self._lanes.load(organization_id),
             links=dict(self._links.of_users(organization_id, user_ids)),
             held={user_id: person for user_id, person in held.items() if person is not None},
+            begun={user_id: kept for user_id in user_ids if (kept := self.begun.get((organization_id, user_id)))},
             applying=self._applies(organization_id),
         )
+
+    def begin(self, organization_id: str, link: Link, begun: Begun) -> bool:
+        self.before_begin(link)
+        kept = self._links.link(organization_id, link.user_id)
+        if kept is None or kept.employee_id != link.employee_id:
+            return False
+        self.begun[organization_id, link.user_id] = dict(begun)
+        return True
 
     def record(self, organization_id: str, settled: Settled) -> None:
         self.before_record(settled)
@@ -238,6 +251,7 @@ class FakePushStore:
                 self._links.save(organization_id, [link])
             elif not settled.created:
                 self._links.move_bases(organization_id, link, settled.moved)
+                self.begun.pop((organization_id, link.user_id), None)
         for name, digest in settled.claims:
             self._unique.claim(organization_id, name, digest, settled.user_id)
         if settled.activity is not None:

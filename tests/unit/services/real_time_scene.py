@@ -230,8 +230,8 @@ class RealTimeScene:
         number = self.lanes.numbers = self.lanes.numbers + 1
         return UserChanged(ORGANIZATION, user_id, "users-update", f"event-{number}", int(self.clock() * 1000), **more)
 
-    def push(self, user_id: str, *, look: bool = False, **more: Any) -> Pushed:
-        return self.push_service.push(self.event(user_id, **more), look=look)
+    def push(self, user_id: str, **more: Any) -> Pushed:
+        return self.push_service.push(self.event(user_id, **more))
 
     def announce(self, *user_ids: str) -> None:
         for user_id in user_ids:

@@ -35,15 +35,17 @@ class Pushes:
     """Notes who was pushed, and raises what is to go wrong for a user; ``gate`` holds everybody until it opens."""
 
     def __init__(self, lanes: FakeLaneStore, errors: dict[str, BaseException]) -> None:
-        self.pushed: list[tuple[str, str, bool]] = []
+        self.pushed: list[tuple[str, str]] = []
         self.events: list[UserChanged] = []
         self.defects: list[str] = []
+        self.opened: list[list[str]] = []
         self.errors = errors
         self.state = ConnectionState.ACTIVE
         self.gate: threading.Barrier | None = None
         self._lanes = lanes
 
     def open(self, organization_id: str, user_ids: Sequence[str]) -> Any:
+        self.opened.append(list(user_ids))
         if "open" in self.errors:
             raise self.errors["open"]
         connection = Connection(organization_id, self.state, OrganizationSettings(FieldSettings()))
@@ -66,8 +68,8 @@ class Batch:
     def prepare(self) -> None:
         self.prepared = True
 
-    def push(self, event: UserChanged, *, look: bool = False) -> Pushed:
-        self._pushes.pushed.append((event.organization_id, event.user_id, look))
+    def push(self, event: UserChanged) -> Pushed:
+        self._pushes.pushed.append((event.organization_id, event.user_id))
         self._pushes.events.append(event)
         if self._pushes.gate is not None:
             assert self.prepared
@@ -79,11 +81,11 @@ class Batch:
 
 class Reconciles:
     def __init__(self) -> None:
-        self.pages: list[tuple[int, bool]] = []
+        self.pages: list[int] = []
         self.error: Exception | None = None
 
-    def carry(self, page: PageToReconcile, *, look: bool) -> None:
-        self.pages.append((page.page, look))
+    def carry(self, page: PageToReconcile) -> None:
+        self.pages.append(page.page)
         if self.error is not None:
             raise self.error
 
@@ -117,7 +119,7 @@ class Scene:
 
     @property
     def users(self) -> list[tuple[str, str]]:
-        return [(organization, user) for organization, user, _ in self.pushes.pushed]
+        return self.pushes.pushed
 
 
 def message(number: int, user: str, *, organization: str = "org", received: int = 1, **more: Any) -> Message:
@@ -220,12 +222,6 @@ def test_what_ran_out_of_time_goes_on_at_once() -> None:
     assert scene.lanes.waits == [("receipt-2", 1)]
 
 
-def test_a_message_that_comes_again_is_looked_at_before_anything_is_written() -> None:
-    scene = Scene()
-    scene.carry(message(1, "a", received=2), message(2, "b"))
-    assert scene.pushes.pushed == [("org", "a", True), ("org", "b", False)]
-
-
 def test_what_failed_before_is_tried_with_one_user_first() -> None:
     scene = Scene(side_by_side=4, a=TransientError())
     messages = [message(number, user, received=3) for number, user in enumerate("abcd")]
@@ -245,14 +241,15 @@ def test_a_page_takes_its_turn_between_users() -> None:
     scene = Scene()
     assert scene.carry(message(1, "a"), page(2), message(3, "a")) == []
     assert scene.users == [("org", "a"), ("org", "a")]
-    assert scene.reconciles.pages == [(0, False)]
+    assert scene.reconciles.pages == [0]
+    assert scene.pushes.opened == [["a"], ["a"]]
 
 
 def test_a_page_that_fails_comes_again_with_what_is_behind_it() -> None:
     scene = Scene()
     scene.reconciles.error = TransientError()
     assert scene.carry(message(1, "a"), page(2, received=2), message(3, "b")) == ["message-2", "message-3"]
-    assert scene.reconciles.pages == [(0, True)]
+    assert scene.reconciles.pages == [0]
     assert scene.lanes.waits == [("receipt-2", 4), ("receipt-3", 4)]
 
 

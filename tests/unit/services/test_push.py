@@ -500,34 +500,95 @@ def test_what_fails_for_now_leaves_the_base_where_it_is(scene: RealTimeScene) ->
 # -- what may have been done before
 
 
-def test_what_an_attempt_before_wrote_is_not_written_again_and_told_all_the_same(scene: RealTimeScene) -> None:
-    scene.edit("anna", phone="070-174 06 07")
-    scene.fortnox.faults.append(Fault("update_employee", TransientError(), after=True))
-    with pytest.raises(TransientError):
+class Killed(BaseException):
+    """The process dies here: nothing of ours catches it."""
+
+
+def cut_off(scene: RealTimeScene, *, before_the_write: bool = False) -> None:
+    """Push Anna in a process that dies after the write, or between the note and the write."""
+
+    def die(_settled: object) -> None:
+        raise Killed
+
+    if before_the_write:
+        scene.fortnox.faults.append(Fault("update_employee", TransientError()))
+    scene.store.before_record = die
+    with pytest.raises((Killed, TransientError)):
         scene.push("anna")
-    assert scene.outcomes(scene.push("anna", look=True)) == {"phone": (Outcome.DONE, "")}
+    scene.store.before_record = lambda _settled: None
+
+
+def test_what_an_attempt_that_was_cut_off_wrote_is_not_written_again_and_told_all_the_same(
+    scene: RealTimeScene,
+) -> None:
+    scene.edit("anna", phone="070-174 06 07")
+    cut_off(scene)
+    assert scene.outcomes(scene.push("anna")) == {"phone": (Outcome.DONE, "")}
     assert len(scene.fortnox.writes()) == 1
+    assert scene.push("anna") == Pushed()
+    assert scene.fortnox.count("employee") == 1
+
+
+def test_what_an_attempt_that_was_cut_off_did_not_come_to_is_written(scene: RealTimeScene) -> None:
+    scene.edit("anna", phone="070-174 06 07", givenName="Annika")
+    cut_off(scene, before_the_write=True)
+    scene.employee("1")["Phone1"] = "0701740607"
+    done = scene.push("anna")
+    assert scene.outcomes(done) == {"phone": (Outcome.DONE, ""), "given_name": (Outcome.DONE, "")}
+    assert scene.fortnox.writes()[1:] == [("1", {"FirstName": "Annika"})]
+
+
+def test_what_an_attempt_that_was_cut_off_wrote_and_huma_took_back_is_put_right(scene: RealTimeScene) -> None:
+    scene.edit("anna", phone="070-174 06 07", bankAccount=ACCOUNT)
+    cut_off(scene)
+    scene.edit("anna", phone="070-174 06 05", bankAccount=None)
+    done = scene.push("anna")
+    assert scene.outcomes(done) == {"phone": (Outcome.DONE, ""), "bank_account": (Outcome.DONE, "")}
+    assert scene.employee("1")["Phone1"] == "070-174 06 05"
+    assert not scene.employee("1")["BankAccountNo"]
     assert scene.push("anna") == Pushed()
 
 
-def test_what_an_attempt_before_did_not_come_to_is_written(scene: RealTimeScene) -> None:
-    scene.edit("anna", phone="070-174 06 07", givenName="Annika")
-    scene.employee("1")["Phone1"] = "0701740607"
-    done = scene.push("anna", look=True)
-    assert scene.outcomes(done) == {"phone": (Outcome.DONE, ""), "given_name": (Outcome.DONE, "")}
-    assert scene.fortnox.writes() == [("1", {"FirstName": "Annika"})]
-
-
-def test_looking_costs_nothing_where_nothing_is_to_be_written(scene: RealTimeScene) -> None:
-    scene.push("anna", look=True)
-    assert scene.fortnox.calls == []
-
-
-def test_looking_for_an_employee_that_is_gone_tells_that(scene: RealTimeScene) -> None:
+def test_what_an_attempt_that_was_cut_off_did_not_come_to_and_huma_took_back_is_left_alone(
+    scene: RealTimeScene,
+) -> None:
     scene.edit("anna", phone="070-174 06 07")
+    cut_off(scene, before_the_write=True)
+    scene.edit("anna", phone="070-174 06 05")
+    scene.employee("1")["Phone1"] = "070-174 06 99"
+    assert scene.push("anna") == Pushed()
+    assert scene.employee("1")["Phone1"] == "070-174 06 99"
+    assert scene.push("anna") == Pushed()
+    assert scene.fortnox.count("employee") == 1
+
+
+def test_what_an_attempt_left_and_cannot_be_put_right_is_held_and_not_looked_for_again(scene: RealTimeScene) -> None:
+    scene.edit("anna", bankAccount=ACCOUNT)
+    cut_off(scene)
+    scene.edit("anna", bankAccount={"number": "1", "country": "SE"})
+    assert scene.outcomes(scene.push("anna"))["bank_account"][0] is Outcome.HELD
+    calls = len(scene.fortnox.calls)
+    assert scene.push("anna") == Pushed()
+    assert len(scene.fortnox.calls) == calls
+    scene.edit("anna", bankAccount=None)
+    assert scene.outcomes(scene.push("anna")) == {"bank_account": (Outcome.HELD, "removed-in-huma")}
+
+
+def test_an_employee_that_is_gone_when_looked_for_fails_the_fields(scene: RealTimeScene) -> None:
+    scene.edit("anna", phone="070-174 06 07")
+    cut_off(scene)
+    scene.edit("anna", phone="070-174 06 08")
     del scene.fortnox.records["1"]
     scene.fortnox.faults.append(Fault("update_employee", Missing("missing-in-fortnox")))
-    assert scene.outcomes(scene.push("anna", look=True)) == {"phone": (Outcome.FAILED, "missing-in-fortnox")}
+    assert scene.outcomes(scene.push("anna")) == {"phone": (Outcome.FAILED, "missing-in-fortnox")}
+
+
+def test_nothing_is_written_for_somebody_whose_link_went_meanwhile(scene: RealTimeScene) -> None:
+    scene.edit("anna", phone="070-174 06 07")
+    batch = scene.push_service.open(ORGANIZATION, ["anna"])
+    scene.links.forget(ORGANIZATION)
+    assert batch.push(scene.event("anna")) == Pushed()
+    assert scene.fortnox.writes() == []
 
 
 def test_while_a_synchronization_writes_its_own_values_are_recognized(scene: RealTimeScene) -> None:
@@ -542,6 +603,16 @@ def test_while_a_synchronization_writes_its_own_values_are_recognized(scene: Rea
     scene.edit("anna", givenName="Annika")
     scene.push("anna")
     assert scene.fortnox.count("update_employee") == 1
+
+
+def test_a_value_that_fortnox_had_all_along_is_not_written_when_huma_takes_it_over(scene: RealTimeScene) -> None:
+    scene.employee("1")["Phone1"] = "070-174 06 20"
+    scene.link("anna", "1")
+    assert scene.push("anna") == Pushed()
+    scene.edit("anna", phone="070-174 06 20")
+    assert scene.outcomes(scene.push("anna")) == {"phone": (Outcome.DONE, "")}
+    assert scene.fortnox.writes() == []
+    assert scene.push("anna") == Pushed()
 
 
 def test_what_was_read_long_ago_is_read_again_before_a_write(scene: RealTimeScene) -> None:

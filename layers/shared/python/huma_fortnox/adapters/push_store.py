@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from huma_fortnox.adapters.table import Table
     from huma_fortnox.domain.people import Link
-    from huma_fortnox.services.real_time import Settled
+    from huma_fortnox.services.real_time import Begun, Settled
+
+
+_BEGUN = "begun"
 
 
 class DynamoPushStore:
@@ -43,8 +46,19 @@ class DynamoPushStore:
             lane=read_lane(found.get(lane)),
             links={user_id: read_link(found[key]) for key, user_id in links.items() if key in found},
             held={user_id: read_held(found[key]) for key, user_id in held.items() if key in found},
+            begun={user_id: begun for key, user_id in links.items() if (begun := found.get(key, {}).get(_BEGUN))},
             applying=lock in found and self._applies(organization_id, str(found[lock]["run"])),
         )
+
+    def begin(self, organization_id: str, link: Link, begun: Begun) -> bool:
+        """Note what is about to be written for a linked user; ``False`` when they are not linked like this any more."""
+        noted = self._table.update(
+            *link_key(organization_id, link.user_id),
+            assign={_BEGUN: {field: list(digests) for field, digests in begun.items()}},
+            condition="#employee_id = :employee",
+            values={"employee": link.employee_id},
+        )
+        return noted is not None
 
     def record(self, organization_id: str, settled: Settled) -> None:
         """Keep what became of a user, all or none; bases of a link that is gone meanwhile are not kept."""
@@ -97,4 +111,4 @@ class DynamoPushStore:
 
 def _moved(link: Link, fields: Sequence[str]) -> dict[str, object]:
     bases = {base_attribute(field): packed_base(link.bases[field]) for field in fields}
-    return {**bases, "layout": dict(link.layout)}
+    return {**bases, "layout": dict(link.layout), _BEGUN: {}}

@@ -51,7 +51,7 @@ class Pushes(Protocol):
 class Reconciles(Protocol):
     """What a batch needs of the reconciliation."""
 
-    def carry(self, page: PageToReconcile, *, look: bool) -> None:
+    def carry(self, page: PageToReconcile) -> None:
         """Push everybody of one page, and ask for the next one."""
         ...
 
@@ -134,25 +134,25 @@ class _Lane:
         if not self._messages:
             return []
         try:
-            batch = self._open()
+            batch = self._open(_chunks(self._messages)[0])
         except Exception as error:
             self._stopped = (self._messages[0], error)
             return self._end()
+        self._state = batch.state.lane
         if self._parts.health.rests(self._state):
             return self._rest()
         if not batch.wanted:
             return []
         self._begin()
-        for chunk in _chunks(self._messages):
+        for number, chunk in enumerate(_chunks(self._messages)):
             if self._stopped is None:
-                self._carry_chunk(batch, chunk)
+                # What was read before a page is not what stands after it.
+                self._carry_chunk(batch if number == 0 else None, chunk)
         return self._end()
 
-    def _open(self) -> PushBatch:
-        users = [each.content.user_id for each in self._messages if isinstance(each.content, UserChanged)]
-        batch = self._parts.push.open(self._organization_id, list(dict.fromkeys(users)))
-        self._state = batch.state.lane
-        return batch
+    def _open(self, messages: Sequence[_Message]) -> PushBatch:
+        users = [each.content.user_id for each in messages if isinstance(each.content, UserChanged)]
+        return self._parts.push.open(self._organization_id, list(dict.fromkeys(users)))
 
     def _rest(self) -> list[str]:
         """Put everything back until the lane's quarantine allows the next try."""
@@ -172,13 +172,14 @@ class _Lane:
             self._bury(self._messages.pop(0))
             self._state = LaneState(revision=self._state.revision)
 
-    def _carry_chunk(self, batch: PushBatch, chunk: Sequence[_Message]) -> None:
+    def _carry_chunk(self, batch: PushBatch | None, chunk: Sequence[_Message]) -> None:
         """Carry one page, or users side by side; the first failure keeps what has not begun from beginning."""
         first = chunk[0]
         if isinstance(first.content, PageToReconcile):
-            page, look = first.content, first.receives > 1
-            self._one([first], lambda: self._parts.reconcile.carry(page, look=look))
+            page = first.content
+            self._one([first], lambda: self._parts.reconcile.carry(page))
             return
+        opened = batch or self._open(chunk)
         by_user: dict[str, list[_Message]] = {}
         for message in chunk:
             assert isinstance(message.content, UserChanged)  # noqa: S101  # chunks are of one kind
@@ -186,9 +187,9 @@ class _Lane:
         # What failed before is tried with one user first.
         alone = self._state.quarantine is not None or first.receives > 1
         if not alone and len(by_user) > 1:
-            batch.prepare()
+            opened.prepare()
         _all_of(
-            lambda messages: self._one(messages, lambda: self._push(batch, messages)),
+            lambda messages: self._one(messages, lambda: self._push(opened, messages)),
             list(by_user.values()),
             most=1 if alone else self._parts.side_by_side,
         )
@@ -196,7 +197,7 @@ class _Lane:
     def _push(self, batch: PushBatch, messages: Sequence[_Message]) -> None:
         """Push one user once for all its messages: it is read after every one of them was received."""
         event = _together([each.content for each in messages if isinstance(each.content, UserChanged)])
-        batch.push(event, look=any(message.receives > 1 for message in messages))
+        batch.push(event)
 
     def _one(self, messages: Sequence[_Message], work: Callable[[], object]) -> None:
         if self._stopped is not None:

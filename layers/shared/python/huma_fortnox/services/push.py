@@ -7,9 +7,10 @@ nightly reconciliation all come through here.
 What does not go is *held*: remembered with its reason, told once, shown on the page, and looked at again whenever the
 user comes by. A value that Fortnox refused is sent again only with something new, or when somebody asks.
 
-A message that comes a second time may have been carried out the first time, up to the moment before that was noted.
-So then, and while a synchronization writes, the employee is looked at before anything is written: what already stands
-there is not written again.
+What is about to be written is noted first, with the digest of what is to stand in Fortnox, and the note goes with the
+new bases. Whoever finds one was preceded by an attempt that was cut off: then, and while a synchronization writes, the
+employee is looked at first. What already stands there is not written again, and what an attempt left there that Huma
+has taken back since is put right.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.digest import keyed_digest
 from huma_fortnox.domain.errors import ConsentNeeded, NeedsAdministrator
-from huma_fortnox.domain.fields import FIELDS, read_user
+from huma_fortnox.domain.fields import FIELDS, context_of, read_employee, read_user
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
-from huma_fortnox.domain.people import Side
+from huma_fortnox.domain.people import Base, Side
 from huma_fortnox.domain.push import REMOVED_IN_HUMA, kept_in_fortnox, marks_in_huma, push
 from huma_fortnox.domain.records import is_person
 from huma_fortnox.domain.writes import verify
@@ -35,13 +36,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from huma_fortnox.domain.digest import Digest
-    from huma_fortnox.domain.people import Base, Link, User
+    from huma_fortnox.domain.people import Link, User
     from huma_fortnox.domain.plan_types import Writes
     from huma_fortnox.services.brake import BankBrake
     from huma_fortnox.services.consent_watch import ConsentWatch
     from huma_fortnox.services.newcomers import Newcomers
     from huma_fortnox.services.ports import Clock, Fortnox, Record, Systems, UserChanged, Vault
-    from huma_fortnox.services.real_time import PushState
+    from huma_fortnox.services.real_time import Begun, PushState
     from huma_fortnox.services.real_time_ports import PushStore, UniqueValues
     from huma_fortnox.services.writing import Doubts, Values
 
@@ -56,6 +57,8 @@ STOPPED_BY_BRAKE = Reason("bank-changes-stopped")
 DEFECT = Reason("unexpected")
 
 _FORTNOX = Side.FORTNOX.value
+_NO_DIGEST = ""
+"""In place of a digest in a base: equal to none, so whatever Huma has counts as changed."""
 _TOLD_ONCE = (Outcome.HELD, Outcome.FAILED, Outcome.SKIPPED)
 
 
@@ -87,9 +90,9 @@ class Push:
         """Read what is kept about these users, at once, to push them one by one or side by side."""
         return PushBatch(self, organization_id, self.store.load(organization_id, user_ids))
 
-    def push(self, event: UserChanged, *, look: bool = False) -> Pushed:
+    def push(self, event: UserChanged) -> Pushed:
         """Carry what changed for one user; see ``PushBatch.push``."""
-        return self.open(event.organization_id, [event.user_id]).push(event, look=look)
+        return self.open(event.organization_id, [event.user_id]).push(event)
 
     def note_defect(self, event: UserChanged) -> None:
         """Record that a user could not be carried for a reason of our own."""
@@ -132,12 +135,11 @@ class PushBatch:
         """Tell whether changes of this organization matter at all."""
         return self.state.connection.follows_changes
 
-    def push(self, event: UserChanged, *, look: bool = False, record: Record | None = None) -> Pushed:
+    def push(self, event: UserChanged, *, record: Record | None = None) -> Pushed:
         """Carry what changed for one user; ``record`` are the user's details where they have just been read.
 
-        ``look``: this may have been carried out before, so look at the employee before writing. Raises
-        ``TransientError`` to be called again with the same event, and ``NeedsAdministrator`` while the connection
-        waits for an administrator: the lane keeps the event. Everything else is recorded and over.
+        Raises ``TransientError`` to be called again with the same event, and ``NeedsAdministrator`` while the
+        connection waits for an administrator: the lane keeps the event. Everything else is recorded and over.
         """
         connection = self.state.connection
         if not self.wanted:
@@ -146,16 +148,16 @@ class PushBatch:
             self._parts.consent_watch.remind(connection)
             raise ConsentNeeded("waiting-for-reauthorization")
         try:
-            return self._push(event, record, look=look)
+            return self._push(event, record)
         except NeedsAdministrator as error:
             self._parts.consent_watch.lost(self._organization_id, error.reason)
             raise
 
-    def _push(self, event: UserChanged, record: Record | None, *, look: bool) -> Pushed:
+    def _push(self, event: UserChanged, record: Record | None) -> Pushed:
         found = record or self._parts.systems.huma(self._organization_id).user(event.user_id)
         if found is not None and not is_person(found):
             return Pushed()
-        one = _OneUser(self._parts, self, self.state, event, look=look)
+        one = _OneUser(self._parts, self, self.state, event)
         if found is None:
             return one.gone()
         user = read_user(found)
@@ -166,7 +168,7 @@ class PushBatch:
         if self._parts.clock() - self._read_at > STALE_SECONDS and one.planned(user).fields:
             # Meanwhile a synchronization may have decided something.
             state = self._parts.store.load(self._organization_id, [event.user_id])
-            one = _OneUser(self._parts, self, state, event, look=look)
+            one = _OneUser(self._parts, self, state, event)
         return one.carry(user)
 
     def claim(self, field: str, digest: str, user_id: str) -> str:
@@ -185,14 +187,16 @@ class PushBatch:
 class _OneUser:
     """One push of one user, with everything it needs at hand."""
 
-    def __init__(self, parts: Push, batch: PushBatch, state: PushState, event: UserChanged, *, look: bool) -> None:
+    def __init__(self, parts: Push, batch: PushBatch, state: PushState, event: UserChanged) -> None:
         self._parts = parts
         self._batch = batch
         self._event = event
         self._organization_id = event.organization_id
         self._settings = state.connection.settings.fields
         self._connection = state.connection
-        self._look = look or state.applying
+        self._applying = state.applying
+        self._begun: Begun = state.begun.get(event.user_id, {})
+        self._left: dict[str, str] = {}
         self._digest_made: Digest | None = None
         self.link = state.links.get(event.user_id)
         self.held = state.held.get(event.user_id) or HeldPerson(event.user_id)
@@ -242,40 +246,79 @@ class _OneUser:
 
     def planned(self, user: User) -> Writes:
         """Return what there would be to write, uniqueness apart."""
-        return push(user, link=self._link, digest=self._digest, settings=self._settings, remove=self._decided("remove"))
+        return push(user, link=self._link, digest=self._digest, settings=self._settings, remove=self._removed)
 
     def carry(self, user: User) -> Pushed:
         """Write what changed, and settle everything else."""
-        link = self._link
+        employee = self._fortnox.employee(self._link.employee_id) if self._begun else None
+        if employee is not None:
+            self._own_up(employee)
         planned = push(
             user,
-            link=link,
+            link=self._link,
             digest=self._digest,
             settings=self._settings,
             others=lambda field, key: self._other_holder(user, field, key),
-            remove=self._decided("remove"),
+            remove=self._removed,
         )
         held_back = [outcome for outcome in planned.outcomes if outcome.outcome is not Outcome.UNCHANGED]
-        kept, held_back = self._keep(link, held_back)
+        kept, held_back = self._keep(self._link, held_back)
         told = {outcome.field for outcome in held_back} | planned.fields.keys()
-        marks = marks_in_huma(user, told - {PERSON}, link=link, digest=self._digest, settings=self._settings)
-        to_write, resting = self._worth_writing(planned.fields, marks)
-        if to_write and self._look:
-            to_write, there = self._not_there_yet(to_write, planned)
-        else:
-            there = []
-        to_write, stopped = self._past_the_brake(to_write, marks)
-        written = there + self._write(user, to_write)
+        marks = marks_in_huma(user, told, link=self._link, digest=self._digest, settings=self._settings)
+        to_write, settled, resting = self._to_write(planned, marks, employee)
+        if to_write and not self._begin(to_write, planned):
+            return Pushed()
+        written = settled + self._write(user, to_write)
         done = {outcome.field for outcome in written if outcome.outcome is Outcome.DONE}
         self._batch.let_go(user.id, FIELDS.keys() - done)
-        moved = {field: planned.bases[field] for field in done} | kept
-        outcomes = [*written, *stopped, *held_back]
+        # What an attempt left there and is held now is known to stand there: nobody has to look for it again.
+        left = {field: self._link.bases[field] for field in self._left}
+        moved = left | {field: planned.bases[field] for field in done} | kept
+        outcomes = [*written, *held_back]
         outcomes += [FieldOutcome(field, Outcome.SKIPPED, _FORTNOX, LEFT_AS_IS) for field in kept]
         if not user.active:
             outcomes.append(FieldOutcome(PERSON, Outcome.SKIPPED, _FORTNOX, USER_DEACTIVATED))
         return self._settle(
             name_of(user), outcomes, marks, moved=moved, layout=planned.layout, resting=resting, wrote=done
         )
+
+    def _to_write(
+        self, planned: Writes, marks: Mapping[str, str], employee: Record | None
+    ) -> tuple[list[str], list[FieldOutcome], set[str]]:
+        """Return the fields to write, what becomes of others without a write, and those that rest as they are."""
+        fields, there = self._compared(list(planned.fields), planned, employee)
+        fields, resting = self._worth_writing(fields, marks)
+        if employee is None and fields and (self._applying or self._may_stand_there(fields, planned)):
+            fields, more = self._compared(fields, planned, self._fortnox.employee(self._link.employee_id))
+            there += more
+        fields, stopped = self._past_the_brake(fields, marks)
+        return fields, [*there, *stopped], resting
+
+    def _may_stand_there(self, fields: Sequence[str], planned: Writes) -> bool:
+        """Tell whether Huma now has what was last known to stand in Fortnox, where the two had differed."""
+        return any(planned.bases[field].fortnox == self._link.bases[field].fortnox for field in fields)
+
+    def _own_up(self, employee: Record) -> None:
+        """See what attempts that were cut off have left there: it counts as changed, for Huma may have it no more."""
+        found = read_employee(employee, self._settings)
+        context = context_of(None, found, self._settings)
+        bases = dict(self._link.bases)
+        for field, digests in self._begun.items():
+            if field not in found.values:
+                continue
+            there = self._digest(field, FIELDS[field].read(Side.FORTNOX, found.values[field], context).mark)
+            if there in digests:
+                bases[field] = Base(_NO_DIGEST, there)
+                self._left[field] = there
+        self.link = replace(self._link, bases=bases)
+
+    def _begin(self, fields: Sequence[str], planned: Writes) -> bool:
+        """Note what is about to be written, beside what an attempt before this one has left."""
+        begun = {field: [digest] for field, digest in self._left.items()}
+        for field in fields:
+            begun.setdefault(field, []).append(planned.bases[field].fortnox or "")
+        self._begun = begun
+        return self._parts.store.begin(self._organization_id, self._link, begun)
 
     def _marks(self, user: User, outcomes: Sequence[FieldOutcome]) -> dict[str, str]:
         fields = {outcome.field for outcome in outcomes} - {PERSON}
@@ -292,6 +335,11 @@ class _OneUser:
             self._digest_made = keyed_digest(self._parts.vault.base_key(self._organization_id))
         return self._digest_made
 
+    @property
+    def _removed(self) -> set[str]:
+        """Return the fields to be cleared in Fortnox if Huma has no value: decided, or written there by mistake."""
+        return self._decided("remove") | self._left.keys()
+
     def _decided(self, decision: str) -> set[str]:
         return {field for field, held in self.held.fields.items() if held.decision == decision}
 
@@ -302,20 +350,21 @@ class _OneUser:
         kept = {field: kept_in_fortnox(field, link.bases.get(field), self._digest) for field in decided & asked}
         return kept, [outcome for outcome in held_back if outcome.field not in kept]
 
-    def _worth_writing(self, planned: Mapping[str, str], marks: Mapping[str, str]) -> tuple[list[str], set[str]]:
+    def _worth_writing(self, fields: list[str], marks: Mapping[str, str]) -> tuple[list[str], set[str]]:
         """Leave out what Fortnox refused and nobody has touched since, unless there is news or somebody asks."""
-        refused = {field for field in planned if self._remembered(field, marks, Outcome.FAILED.value)}
-        if self._event.again or planned.keys() - refused:
-            return list(planned), set()
+        refused = {field for field in fields if self._remembered(field, marks, Outcome.FAILED.value)}
+        if self._event.again or set(fields) - refused:
+            return fields, set()
         return [], refused
 
     def _remembered(self, field: str, marks: Mapping[str, str], outcome: str) -> bool:
         before = self.held.fields.get(field)
         return before is not None and before.outcome == outcome and before.mark == marks.get(field, "")
 
-    def _not_there_yet(self, fields: list[str], planned: Writes) -> tuple[list[str], list[FieldOutcome]]:
-        """Look at the employee: what stands there already was written by an attempt that was cut off."""
-        employee = self._fortnox.employee(self._link.employee_id)
+    def _compared(
+        self, fields: list[str], planned: Writes, employee: Record | None
+    ) -> tuple[list[str], list[FieldOutcome]]:
+        """Return what does not stand in Fortnox yet, and what does: an attempt before wrote it, or a run."""
         if employee is None:
             return fields, []
         missing = verify(planned.fortnox, employee, fields, self._settings).keys()
@@ -338,7 +387,7 @@ class _OneUser:
         )
 
     def _write(self, user: User, fields: Sequence[str]) -> list[FieldOutcome]:
-        link, removed = self._link, self._decided("remove")
+        link, removed = self._link, self._removed
 
         def values_of(some: Sequence[str]) -> Values:
             bases = {field: link.bases[field] for field in some}
@@ -415,12 +464,13 @@ class _OneUser:
             link = replace(link, bases={**link.bases, **moved}, layout=layout or link.layout)
         told = tuple(news) if not quiet else ()
         changed = held != self.held
-        if told or changed or moved:
+        touched = bool(moved or self._begun)
+        if told or changed or touched:
             self._parts.store.record(
                 self._organization_id,
                 Settled(
                     user_id=self._event.user_id,
-                    link=link if moved else None,
+                    link=link if touched else None,
                     moved=tuple(moved or ()),
                     held=held if changed else None,
                     claims=self._claims(link, wrote),

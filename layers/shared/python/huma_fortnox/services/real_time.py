@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -146,17 +146,23 @@ class Reconciliation:
     finished_at: int = 0
 
 
+Begun = Mapping[str, Sequence[str]]
+"""By field, the digests of what attempts that were cut off may have left in Fortnox."""
+
+
 @dataclass(frozen=True, slots=True)
 class PushState:
     """All that is kept about an organization and some of its users, as read at once.
 
-    ``applying``: a synchronization is writing just now.
+    ``begun`` are the writes of users that were begun and not noted as done: by field the digests of what may stand in
+    Fortnox because of them. ``applying``: a synchronization is writing just now.
     """
 
     connection: Connection
     lane: LaneState = field(default_factory=LaneState)
     links: Mapping[str, Link] = field(default_factory=dict)
     held: Mapping[str, HeldPerson] = field(default_factory=dict)
+    begun: Mapping[str, Begun] = field(default_factory=dict)
     applying: bool = False
 
 
@@ -164,9 +170,9 @@ class PushState:
 class Settled:
     """What became of one user in a push, to be kept all at once.
 
-    ``link`` with the fields in ``moved`` has new bases; with ``created`` the whole link is new. ``held`` replaces
-    what is held of the user (an empty one removes it), ``None`` leaves it. ``claims`` are the unique values that the
-    user has from now on, by (field, digest).
+    ``link`` with the fields in ``moved`` has new bases, and nothing of it is begun any more; with ``created`` the whole
+    link is new. ``held`` replaces what is held of the user (an empty one removes it), ``None``
+    leaves it. ``claims`` are the unique values that the user has from now on, by (field, digest).
     """
 
     user_id: str

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from huma_fortnox.domain.people import Link
     from huma_fortnox.services.ports import UserChanged
     from huma_fortnox.services.real_time import (
+        Begun,
         BrakeState,
         HeldPage,
         HeldPerson,
@@ -24,6 +26,10 @@ class PushStore(Protocol):
 
     def load(self, organization_id: str, user_ids: Sequence[str]) -> PushState:
         """Return the connection, the lane, and the links and held fields of these users."""
+        ...
+
+    def begin(self, organization_id: str, link: Link, begun: Begun) -> bool:
+        """Note what is about to be written for a linked user; ``False`` when they are not linked like this any more."""
         ...
 
     def record(self, organization_id: str, settled: Settled) -> None:

@@ -92,10 +92,10 @@ class Reconcile:
                 logger.error("reconciliation not begun: organization=%s reason=%s", organization_id, error.reason.code)
         return begun
 
-    def carry(self, page: PageToReconcile, *, look: bool) -> None:
+    def carry(self, page: PageToReconcile) -> None:
         """Push everybody of one page, and ask for the next one.
 
-        ``look`` as in the push. Raises ``TransientError`` or ``NeedsAdministrator`` to be called again.
+        Raises ``TransientError`` or ``NeedsAdministrator`` to be called again.
         """
         organization_id = page.organization_id
         round_ = self._store.load(organization_id)
@@ -104,7 +104,7 @@ class Reconcile:
             return
         huma = self._systems().huma(organization_id)
         listed = huma.users(page.page)
-        changed = self._push_all(page, listed.user_ids, huma.details(listed.user_ids), look=look)
+        changed = self._push_all(page, listed.user_ids, huma.details(listed.user_ids))
         pages = math.ceil(listed.total / USERS_A_PAGE)
         now = int(self._clock())
         handled = replace(
@@ -122,9 +122,7 @@ class Reconcile:
         elif self._store.advance(organization_id, replace(handled, finished_at=now), page=page.page):
             self._log(organization_id, handled)
 
-    def _push_all(
-        self, page: PageToReconcile, user_ids: Sequence[str], records: Sequence[Record], *, look: bool
-    ) -> int:
+    def _push_all(self, page: PageToReconcile, user_ids: Sequence[str], records: Sequence[Record]) -> int:
         """Push the users of a page; one who meets a defect of ours is recorded and holds up nobody else."""
         push = self._push()
         batch = push.open(page.organization_id, list(user_ids))
@@ -132,7 +130,7 @@ class Reconcile:
         for record in records:
             event = self._event(page, str(record["id"]))
             try:
-                changed += bool(batch.push(event, look=look, record=record).outcomes)
+                changed += bool(batch.push(event, record=record).outcomes)
             except (TransientError, NeedsAdministrator):
                 raise
             except Exception as error:
