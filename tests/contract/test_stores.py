@@ -209,6 +209,8 @@ def test_a_value_serves_once_for_its_kind_until_it_expires(stores: Stores) -> No
     until = int(stores.clock.now) + 600
     results = together(*[lambda: stores.sessions.use_once("launch", "jti-1", until=until)] * 6)
     assert sorted(results) == [False] * 5 + [True]
+    assert stores.sessions.was_used("launch", "jti-1")
+    assert not stores.sessions.was_used("launch", "jti-2")
     assert stores.sessions.use_once("other", "jti-1", until=until)
     stores.clock.now = until - 1
     assert not stores.sessions.use_once("launch", "jti-1", until=until)

@@ -112,6 +112,9 @@ class FakeSessions:
             self.used[kind, value] = until
             return True
 
+    def was_used(self, kind: str, value: str) -> bool:
+        return self.used.get((kind, value), 0) > self._clock()
+
     def save_session(self, session: Session) -> None:
         self.sessions[session.id] = session
 

@@ -121,6 +121,12 @@ def test_a_bearer_token_may_be_used_again_and_may_live_longer() -> None:
     assert speaks.bearer("token") == speaks.bearer("token")
 
 
+def test_a_token_that_opened_a_session_is_no_bearer_token_any_more() -> None:
+    both = sessions(token=claims())
+    both.open("token")
+    assert refusal(lambda: both.bearer("token")) == "launch-used"
+
+
 @pytest.mark.parametrize("cookie", [None, ""])
 def test_without_a_cookie_there_is_no_session(cookie: str | None) -> None:
     with pytest.raises(NotSignedIn, match="session-missing"):

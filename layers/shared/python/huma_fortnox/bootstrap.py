@@ -351,7 +351,9 @@ class Application:
         """The organizations' secrets."""
         from huma_fortnox.adapters.secrets import OrganizationSecrets
 
-        return OrganizationSecrets(self._clients("secretsmanager"), self.settings.secret_prefix)
+        return OrganizationSecrets(
+            self._clients("secretsmanager"), self.settings.secret_prefix, kms_key=self.settings.data_key
+        )
 
     @cached_property
     def vault(self) -> SecretsVault:

@@ -39,6 +39,7 @@ class Settings:
     dead_letters_url: str = ""
     state_machine: str = ""
     sender: str = ""
+    data_key: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -65,4 +66,5 @@ class Settings:
             dead_letters_url=env.get("DEAD_LETTERS_URL", ""),
             state_machine=env.get("STATE_MACHINE_ARN", ""),
             sender=env.get("SENDER", ""),
+            data_key=env.get("DATA_KEY_ARN", ""),
         )

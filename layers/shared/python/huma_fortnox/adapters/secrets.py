@@ -110,7 +110,7 @@ class OrganizationSecret:
 
 
 class OrganizationSecrets:
-    """The secrets of all organizations under one prefix; safe to share between threads.
+    """The secrets of all organizations under one prefix, new ones encrypted with ``kms_key``; safe to share by threads.
 
     Methods raise ``TransientError("secrets-unavailable")`` when Secrets Manager does not answer, ``Defect`` when it
     refuses us or holds something unreadable, and ``Conflict`` when writers kept overtaking us.
@@ -121,6 +121,7 @@ class OrganizationSecrets:
         client: SecretsManagerClient,
         prefix: str,
         *,
+        kms_key: str = "",
         cached_seconds: float = CACHED_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -128,6 +129,7 @@ class OrganizationSecrets:
     ) -> None:
         self._client = client
         self._prefix = prefix
+        self._encryption: Any = {"KmsKeyId": kms_key} if kms_key else {}
         self._cached_seconds = cached_seconds
         self._clock = clock
         self._sleep = sleep
@@ -221,7 +223,10 @@ class OrganizationSecrets:
         try:
             if not version:
                 created = self._client.create_secret(
-                    Name=name, SecretString=content, Description="Huma and Fortnox credentials of one organization"
+                    Name=name,
+                    SecretString=content,
+                    Description="Huma and Fortnox credentials of one organization",
+                    **self._encryption,
                 )
                 return created["VersionId"]
             successor = str(uuid.uuid5(_VERSIONS, version))

@@ -29,6 +29,10 @@ class DynamoSessions:
         """Note a value that may be used once; ``False`` when it was used before."""
         return self._table.put_new({"pk": f"{kind.upper()}#{_hash(value)}", "sk": "USED", "expires_at": until})
 
+    def was_used(self, kind: str, value: str) -> bool:
+        """Tell whether a value that may be used once was used."""
+        return self._table.get(f"{kind.upper()}#{_hash(value)}", "USED") is not None
+
     def save_session(self, session: Session) -> None:
         """Keep a session until it expires."""
         self._table.put(

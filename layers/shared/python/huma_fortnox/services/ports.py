@@ -221,6 +221,10 @@ class SessionStore(Protocol):
         """Note a value that may be used once; ``False`` when it was used before."""
         ...
 
+    def was_used(self, kind: str, value: str) -> bool:
+        """Tell whether a value that may be used once was used."""
+        ...
+
     def save_session(self, session: Session) -> None:
         """Keep a session until it expires."""
         ...

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SESSION_SECONDS = 8 * 3600
 LAUNCH_SECONDS = 300
+_LAUNCH = "launch"
 
 
 class Sessions:
@@ -37,7 +38,7 @@ class Sessions:
         if claims["exp"] - claims["iat"] > LAUNCH_SECONDS:
             raise NotSignedIn("launch-too-long")
         administrator = _administrator(claims)
-        if not self._store.use_once("launch", str(claims["jti"]), until=int(claims["exp"]) + LAUNCH_SECONDS):
+        if not self._store.use_once(_LAUNCH, str(claims["jti"]), until=int(claims["exp"]) + LAUNCH_SECONDS):
             raise NotSignedIn("launch-used")
         session = Session(
             id=secrets.token_urlsafe(32),
@@ -58,8 +59,15 @@ class Sessions:
         return session
 
     def bearer(self, token: str) -> Administrator:
-        """Return the administrator a bearer token from Huma speaks for; it may be used until it expires."""
-        return _administrator(self._tokens.claims(token))
+        """Return the administrator a bearer token from Huma speaks for; it may be used until it expires.
+
+        Not one that has opened a session, for it was part of an address: raises ``NotSignedIn("launch-used")``.
+        """
+        claims = self._tokens.claims(token)
+        administrator = _administrator(claims)
+        if self._store.was_used(_LAUNCH, str(claims.get("jti"))):
+            raise NotSignedIn("launch-used")
+        return administrator
 
     def close(self, cookie: str) -> None:
         """End the session of a cookie; an unknown one is no error."""
