@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.bootstrap import Application
 from huma_fortnox.observability import logger
+from huma_fortnox.services.synchronize import step_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 SECONDS_TO_ANSWER = 20.0
@@ -28,22 +27,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     application.deadline.start(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_ANSWER)
     run, step = event["run"], event["step"]
     logger.append_keys(synchronization_id=run["synchronization_id"], step=step)
-    steps = application.synchronize
     rest = [event[name] for name in ("page", "batch", "token", "error") if name in event]
-    known: dict[str, Callable[..., Any]] = {
-        "lock": steps.lock,
-        "read_fortnox": steps.read_fortnox,
-        "count_users": steps.count_users,
-        "read_user_page": steps.read_user_page,
-        "plan": steps.plan,
-        "await_decisions": steps.await_decisions,
-        "prepare_changes": steps.prepare_changes,
-        "apply_batch": steps.apply_batch,
-        "record_failure": steps.record_failure,
-        "summarize": steps.summarize,
-        "unlock": steps.unlock,
-    }
     try:
-        return known[step](run["organization_id"], run["synchronization_id"], *rest)
+        return step_of(application.synchronize, step)(run["organization_id"], run["synchronization_id"], *rest)
     finally:
         application.systems.give_back()

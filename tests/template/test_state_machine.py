@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -15,8 +14,10 @@ import pytest
 from huma_fortnox.adapters.synchronizations import LOCK_SECONDS, PLAN_SECONDS
 from huma_fortnox.domain import errors
 from huma_fortnox.domain.errors import IntegrationError, TransientError
+from huma_fortnox.services.synchronize import STEPS as KNOWN_STEPS
+from huma_fortnox.services.synchronize import Synchronize
 
-from tests.template.document import ROOT, resources, state_machine
+from tests.template.document import resources, state_machine
 
 AWS_ERRORS = {
     "States.ALL",
@@ -241,22 +242,10 @@ def test_the_plan_and_the_lock_outlast_the_waiting() -> None:
 # -- what is called
 
 
-def steps_of_the_handler() -> dict[str, str]:
-    tree = ast.parse((ROOT / "functions" / "synchronize" / "handler.py").read_text(encoding="utf-8"))
-    tables = [node for node in ast.walk(tree) if isinstance(node, ast.Dict) and node.keys]
-    (table,) = [node for node in tables if all(isinstance(key, ast.Constant) for key in node.keys)]
-    return {
-        str(key.value): value.attr
-        for key, value in zip(table.keys, table.values, strict=True)
-        if isinstance(key, ast.Constant) and isinstance(value, ast.Attribute)
-    }
-
-
-def test_the_handler_knows_the_steps_of_the_machine_and_no_others() -> None:
+def test_the_service_knows_the_steps_of_the_machine_and_no_others() -> None:
     called = {placed.state["Parameters"]["Payload"]["step"] for placed in STEPS}
-    known = steps_of_the_handler()
-    assert called == set(known)
-    assert all(name == method for name, method in known.items())
+    assert called == set(KNOWN_STEPS)
+    assert all(callable(getattr(Synchronize, name)) for name in KNOWN_STEPS)
 
 
 def test_tasks_call_our_two_functions() -> None:

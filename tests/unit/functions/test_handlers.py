@@ -225,7 +225,7 @@ def test_an_error_of_a_step_reaches_the_machine_by_its_own_name(
 
 def test_a_step_nobody_knows_is_a_defect_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Nothing()
-    with pytest.raises(KeyError):
+    with pytest.raises(Defect, match="step-unknown"):
         invoke(monkeypatch, "synchronize", Parts(synchronize=steps), {"step": "_log", "run": RUN})
     assert steps.calls == []
 

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from huma_fortnox.domain.errors import Conflict, ConsentNeeded, IntegrationError, LicenceMissing
+from huma_fortnox.domain.errors import Conflict, ConsentNeeded, Defect, IntegrationError, LicenceMissing
 from huma_fortnox.domain.fields import read_employee, read_user
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.plan_json import person_to_json
@@ -52,6 +52,32 @@ IN_SYNC = "in_sync"
 _IN_SYNC_CHUNK = 200
 _BATCH_PEOPLE = 200
 _CODE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+
+
+STEPS = frozenset(
+    {
+        "lock",
+        "read_fortnox",
+        "count_users",
+        "read_user_page",
+        "plan",
+        "await_decisions",
+        "prepare_changes",
+        "apply_batch",
+        "record_failure",
+        "summarize",
+        "unlock",
+    }
+)
+"""What the state machine may ask for."""
+
+
+def step_of(run: Synchronize, name: str) -> Callable[..., Any]:
+    """Return a step by the name that the state machine has for it; raises ``Defect`` for another name."""
+    if name not in STEPS:
+        raise Defect("step-unknown", {"step": name})
+    step: Callable[..., Any] = getattr(run, name)
+    return step
 
 
 class Synchronize:
