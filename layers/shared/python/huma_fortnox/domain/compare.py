@@ -170,10 +170,12 @@ def obstacle(
         unasked = field.clears_without_asking and to_fortnox and found.changed is Changed.IN_HUMA
         return None if decided_exactly or unasked else _UNDECIDED_CLEARING
     try:
-        if to_fortnox:
-            field.write_fortnox(source.value, fortnox_raw, layout, context)
-        else:
+        if not to_fortnox:
             field.write_huma(source.value, huma_raw, context)
+        elif field.check_fortnox is not None:
+            field.check_fortnox(source.value)
+        else:
+            field.write_fortnox(source.value, fortnox_raw, layout, context)
     except FormatError as error:
         return error.reason
     return None

@@ -28,8 +28,16 @@ def keyed_digest(key: bytes) -> Digest:
     if not key:
         raise ValueError("a digest without a key could be reversed by trying values")
 
+    started: dict[str, blake2b] = {}
+
     def digest(field_key: str, text: str) -> str:
+        # the key and the field's key are digested once, and not again for every value
+        start = started.get(field_key)
+        if start is None:
+            start = started[field_key] = blake2b(f"{field_key}\0".encode(), key=key, digest_size=16)
+        state = start.copy()
         # "surrogatepass": JSON may carry half a character, which UTF-8 alone refuses
-        return blake2b(f"{field_key}\0{text}".encode(errors="surrogatepass"), key=key, digest_size=16).hexdigest()
+        state.update(text.encode("utf-8", "surrogatepass"))
+        return state.hexdigest()
 
     return digest

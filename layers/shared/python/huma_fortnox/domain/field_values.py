@@ -256,7 +256,7 @@ _SWEDEN_AT_HAND = (None, "Sverige", "Sweden")
 
 def alike_addresses(huma: Raw, fortnox: Raw) -> bool:
     """Tell cheaply whether both sides have the very same texts of a Swedish address, on whatever lines."""
-    if not isinstance(huma, Mapping) or not isinstance(fortnox, Mapping):
+    if not isinstance(huma, dict) or not isinstance(fortnox, dict):
         return False
     return (
         huma["city"] == fortnox["City"]

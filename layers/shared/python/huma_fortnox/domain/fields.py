@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from huma_fortnox.domain import country, dates, email, employment_id, person_name, records
+from huma_fortnox.domain import address, country, dates, email, employment_id, person_name, records
 from huma_fortnox.domain import field_values as values
 from huma_fortnox.domain.format_errors import FormatError
 from huma_fortnox.domain.people import Employee, FieldSettings, Raw, Side, User
@@ -57,7 +57,8 @@ class Field:
     Cells
         - ``see_*`` take the raw value out of a record; ``read_*`` understand a raw value and never raise.
         - ``write_*`` give what the other system stores, from a reading's value, the raw value that stands there now
-          (``None`` when unknown) and the layout; they raise ``FormatError`` when it cannot be held there.
+          (``None`` when unknown) and the layout; they raise ``FormatError`` when it cannot be held there, and so does
+          ``check_fortnox``, where that is cheaper to find out than to write.
         - ``alike`` sees cheaply that two composite raw values say the same (``False``: read them). ``trace`` is a
           cheap text that is equal for equal values (``None``: read it), ``trace_of_key`` the trace of whatever
           compares as a key.
@@ -88,6 +89,7 @@ class Field:
     on_position: bool = False
     fortnox_setting: str = ""
     mask: Callable[[Any, Raw], str] | None = None
+    check_fortnox: Callable[[Any], object] | None = None
     alike: Callable[[Raw, Raw], bool] | None = None
     trace: Callable[[Raw], str | None] = lambda _raw: None
     trace_of_key: Callable[[str], str] = lambda key: key
@@ -228,7 +230,7 @@ _ROWS: Final = (
         rule="Street, c/o, postcode, city and country, written together.",
         huma_property="homeAddress",
         fortnox=_ADDRESS_IN_FORTNOX,
-        see_huma=records.wrapped_texts("homeAddress", _ADDRESS_IN_HUMA, significant=_ADDRESS_IN_HUMA[:5]),
+        see_huma=records.wrapped_object("homeAddress", _ADDRESS_IN_HUMA, significant=_ADDRESS_IN_HUMA[:5]),
         see_fortnox=lambda record, _settings: _see_address(record),
         read_huma=values.read_huma_address,
         read_fortnox=values.read_fortnox_address,
@@ -236,6 +238,7 @@ _ROWS: Final = (
         write_huma=values.write_huma_address,
         write_fortnox=values.write_fortnox_address,
         clearable=True,
+        check_fortnox=address.validate,
         alike=values.alike_addresses,
         layout=values.address_layout,
     ),
@@ -245,7 +248,7 @@ _ROWS: Final = (
         rule="A valid Swedish account; anything else is held and shown with the reason.",
         huma_property="bankAccount",
         fortnox=_ACCOUNT_IN_FORTNOX,
-        see_huma=records.wrapped_texts("bankAccount", _ACCOUNT_IN_HUMA, significant=("number", "iban")),
+        see_huma=records.wrapped_object("bankAccount", _ACCOUNT_IN_HUMA, significant=("number", "iban")),
         see_fortnox=lambda record, _settings: _see_account(record),
         read_huma=values.read_huma_account,
         read_fortnox=values.read_fortnox_account,
@@ -312,11 +315,11 @@ def read_user(record: Record) -> User:
             locked.append(key)
     status = record.get("status")
     wrapper = record.get("email")
-    requested = records.text(wrapper.get("requestedValue")) if isinstance(wrapper, Mapping) else None
+    requested = records.text(wrapper.get("requestedValue")) if isinstance(wrapper, dict) else None
     return User(
         id=str(record["id"]),
         values=found,
-        active=not (isinstance(status, Mapping) and status.get("active") is False),
+        active=not (isinstance(status, dict) and status.get("active") is False),
         identity_number=_identity_number(record),
         requested_email=requested if isinstance(requested, str) else None,
         locked=frozenset(locked),
@@ -330,7 +333,7 @@ def _is_locked(row: Field, record: Record) -> bool:
     if "position" not in record:
         return True
     position = record["position"]
-    return isinstance(position, Mapping) and records.is_locked(position, row.huma_property)
+    return isinstance(position, dict) and records.is_locked(position, row.huma_property)
 
 
 def unknown_shapes(record: Record) -> tuple[str, ...]:
@@ -358,7 +361,7 @@ def home_country(person: User | Employee) -> tuple[str, str | None]:
     """Return the name of the part of ``HOME_FIELD`` that holds somebody's country, and what stands there."""
     part = "country" if isinstance(person, User) else "Country"
     address = person.values.get(HOME_FIELD)
-    return part, address.get(part) if isinstance(address, Mapping) else None
+    return part, address.get(part) if isinstance(address, dict) else None
 
 
 def context_of(
@@ -415,7 +418,7 @@ def _identity_number(record: Record) -> str | None:
     listed = records.unwrap(record, "identifications")
     for item in listed if isinstance(listed, list) else ():
         if (
-            isinstance(item, Mapping)
+            isinstance(item, dict)
             and item.get("type") == "national"
             and item.get("country") in (None, "", "SE")
             and isinstance(item.get("value"), str)

@@ -25,6 +25,7 @@ Seen = str | Mapping[str, str | None] | None | Unseen
 """A raw value, or why there is none."""
 
 Record = Mapping[str, Any]
+"""A record as JSON gives it; what is inside is looked at as ``dict``, several times faster than as ``Mapping``."""
 
 
 def text(value: Any) -> str | Unseen | None:
@@ -38,32 +39,29 @@ def text(value: Any) -> str | Unseen | None:
     return Unseen.UNKNOWN_SHAPE
 
 
-def texts(value: Any, keys: tuple[str, ...], significant: tuple[str, ...]) -> Seen:
+def members(record: Record, keys: tuple[str, ...], significant: tuple[str, ...]) -> Seen:
     """Return some members of a JSON object as texts; ``None`` when none of the ``significant`` ones is filled.
 
     Members that are missing are empty.
     """
-    if value is None:
-        return None
-    if not isinstance(value, Mapping):
-        return Unseen.UNKNOWN_SHAPE
     found: dict[str, str | None] = {}
     for key in keys:
-        member = text(value.get(key))
-        if isinstance(member, Unseen):
+        member = text(record.get(key))
+        if member is Unseen.UNKNOWN_SHAPE:
             return member
-        found[key] = member
-    return found if any(found[key] is not None for key in significant) else None
+        found[key] = member  # type: ignore[assignment]  # a text is known or of an unknown shape
+    for key in significant:
+        if found[key] is not None:
+            return found
+    return None
 
 
 def unwrap(record: Record, key: str) -> Any:
     """Return the value inside one of Huma's wrappers (``None``: empty), or an `Unseen`."""
     wrapper = record.get(key)
-    if wrapper is None:
-        return Unseen.NOT_VISIBLE
-    if not isinstance(wrapper, Mapping):
-        return Unseen.UNKNOWN_SHAPE
-    return wrapper.get("value")
+    if isinstance(wrapper, dict):
+        return wrapper.get("value")
+    return Unseen.NOT_VISIBLE if wrapper is None else Unseen.UNKNOWN_SHAPE
 
 
 def wrapped_text(key: str) -> Callable[[Record], Seen]:
@@ -76,12 +74,14 @@ def wrapped_text(key: str) -> Callable[[Record], Seen]:
     return read
 
 
-def wrapped_texts(key: str, keys: tuple[str, ...], significant: tuple[str, ...]) -> Callable[[Record], Seen]:
+def wrapped_object(key: str, keys: tuple[str, ...], significant: tuple[str, ...]) -> Callable[[Record], Seen]:
     """Return a reader of a wrapped object of texts."""
 
     def read(record: Record) -> Seen:
         value = unwrap(record, key)
-        return value if isinstance(value, Unseen) else texts(value, keys, significant)
+        if isinstance(value, dict):
+            return members(value, keys, significant)
+        return value if value is None or isinstance(value, Unseen) else Unseen.UNKNOWN_SHAPE
 
     return read
 
@@ -95,7 +95,7 @@ def position_date(key: str) -> Callable[[Record], Seen]:
 
     def read(record: Record) -> Seen:
         position = record.get("position")
-        if isinstance(position, Mapping):
+        if isinstance(position, dict):
             seen = on_user(position)
             if not isinstance(seen, Unseen):
                 return seen
@@ -114,7 +114,7 @@ def properties(keys: tuple[str, ...], significant: tuple[str, ...]) -> Callable[
         for key in keys:
             if record.get(key, NO_RIGHT) == NO_RIGHT:
                 return Unseen.NOT_VISIBLE
-        return texts(record, keys, significant)
+        return members(record, keys, significant)
 
     return read
 
@@ -131,15 +131,15 @@ def is_locked(record: Record, key: str) -> bool:
     ``editable`` false, or a warning of another integration that a write would cut off (``locked_disconnect``).
     """
     wrapper = record.get(key)
-    if not isinstance(wrapper, Mapping):
+    if not isinstance(wrapper, dict):
         return False
     if wrapper.get("editable") is False:
         return True
     integrations = wrapper.get("integrations")
-    if not isinstance(integrations, Mapping):
+    if not isinstance(integrations, dict):
         return False
     return any(
-        isinstance(meta, Mapping) and meta.get("warning") == "locked_disconnect"
+        isinstance(meta, dict) and meta.get("warning") == "locked_disconnect"
         for name, meta in integrations.items()
         if str(name).casefold() != "fortnox"
     )

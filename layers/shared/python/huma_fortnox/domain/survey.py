@@ -188,11 +188,16 @@ class Survey:
                 continue
             if context is None:
                 context = context_of(user, employee, self.settings)
+            if row.unique:
+                in_huma = self._read(row, Side.HUMA, huma, context)
+                in_fortnox = self._read(row, Side.FORTNOX, fortnox, context)
+            else:
+                in_huma, in_fortnox = row.read_huma(huma, context), row.read_fortnox(fortnox, context)
             found = compare(
                 row,
                 user,
-                self._read(row, Side.HUMA, huma, context),
-                self._read(row, Side.FORTNOX, fortnox, context),
+                in_huma,
+                in_fortnox,
                 bases.get(key),
                 self.digest,
                 context,
