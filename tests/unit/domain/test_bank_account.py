@@ -728,3 +728,35 @@ def test_public_ibans_agree_in_both_directions() -> None:
         assert clearing + (fifth or "") == given_clearing, vector
         assert account == bank_account.compact(vector["account"]).zfill(len(account)), vector
         assert BankAccount(clearing, fifth, account, "").iban == vector["iban"]
+
+
+# --- what a change of one sign in the module would break ----------------------------------------
+
+
+@pytest.mark.parametrize("fifth", ["0", "2", "9"])
+def test_a_wrong_fifth_digit_is_refused_whether_it_is_too_small_or_too_large(fifth: str) -> None:
+    assert parse("8010-1 3339539094").clearing_no == "80101"
+    assert refused(lambda: parse(f"8010-{fifth} 3339539094"))[1] == "bank-account-fifth-digit"
+    assert refused(lambda: parse_fields(f"8010{fifth}", "3339539094"))[1] == "bank-account-fifth-digit"
+
+
+def test_an_iban_with_a_fifth_digit_keeps_every_digit_of_the_account() -> None:
+    account = parse("8327-9 3339539094")
+    assert account.iban == "SE0280000832793339539094"
+    assert parse_iban("SE0280000832793339539094") == account
+
+
+def test_an_iban_without_the_clearing_number_its_bank_puts_there_is_refused() -> None:
+    number = iban.swedish("800", "3339539094")
+    assert refused(lambda: parse_iban(number))[1] == "iban-account"
+
+
+@pytest.mark.parametrize("country", ["US", "DE"])
+def test_an_account_in_any_other_country_is_refused_though_its_digits_would_fit(country: str) -> None:
+    value = {"number": "8327-9 0147258925", "country": country}
+    assert refused(lambda: bank_account.from_huma(value))[1] == "bank-account-foreign"
+
+
+def test_five_digits_in_front_are_no_clearing_number_where_the_bank_has_four() -> None:
+    assert refused(lambda: parse("53681 05751"))[1] == "bank-account-clearing-length"
+    assert refused(lambda: parse("83279"))[1] == "bank-account-too-short"
