@@ -14,7 +14,7 @@ from huma_fortnox.adapters.connections import DynamoConnections
 from huma_fortnox.adapters.links import DynamoLinks
 from huma_fortnox.adapters.sessions import DynamoSessions
 from huma_fortnox.adapters.synchronizations import DynamoSynchronizations
-from huma_fortnox.adapters.table import Table
+from huma_fortnox.adapters.table import Table, Write
 from huma_fortnox.domain.decisions import Direction
 from huma_fortnox.domain.digest import keyed_digest
 from huma_fortnox.domain.errors import BadRequest, Defect, TransientError
@@ -202,7 +202,7 @@ def test_any_attribute_may_have_a_reserved_name(table: Table, reserved: str) -> 
         reserved: 3,
     }
     assert table.update("a", "1", assign={"other": 0}, remove=[reserved]) == {"pk": "a", "sk": "1", "other": 0}
-    table.put_with_update({"pk": "a", "sk": "2"}, ("a", "1"), {reserved: "text"})
+    table.transact([Write(item={"pk": "a", "sk": "2"}), Write(key=("a", "1"), assign={reserved: "text"})])
     assert table.get("a", "1") == {"pk": "a", "sk": "1", "other": 0, reserved: "text"}
 
 
@@ -277,7 +277,9 @@ def test_a_transaction_that_is_refused_writes_neither_item(aws: Aws, table: Tabl
         raise cancelled("TransactionConflict")
 
     with pytest.raises(TransientError):
-        intercepted(aws, name, clock, interrupted).put_with_update({"pk": "a", "sk": "1"}, ("a", "2"), {"x": 1})
+        intercepted(aws, name, clock, interrupted).transact(
+            [Write(item={"pk": "a", "sk": "1"}), Write(key=("a", "2"), assign={"x": 1})]
+        )
     assert raw_items(aws, name) == []
 
 
@@ -291,7 +293,7 @@ def cancelled(code: str) -> ClientError:
     )
 
 
-def test_an_outcome_and_its_link_travel_in_one_request(aws: Aws, clock: Clock, name: str) -> None:
+def test_an_outcome_and_its_link_are_one_write(aws: Aws, clock: Clock, name: str) -> None:
     calls: list[str] = []
 
     def noting(operation: str, call: Callable[..., Any], arguments: dict[str, Any]) -> Any:
@@ -299,9 +301,9 @@ def test_an_outcome_and_its_link_travel_in_one_request(aws: Aws, clock: Clock, n
         return strictly(operation, call, arguments)
 
     store = DynamoSynchronizations(intercepted(aws, name, clock, noting))
-    done = PersonOutcome("u:1", "Elsa Exempel", (FieldOutcome("phone", Outcome.DONE, "fortnox"),))
-    store.save_outcome(ORGANIZATION, RUN, done, Link("1", "007", {"phone": Base("h", "f")}))
-    assert calls == ["transact_write_items"]
+    done = (FieldOutcome("phone", Outcome.DONE, "fortnox"),)
+    assert store.settle(ORGANIZATION, RUN, Link("1", "007", {"phone": Base("0a", "0b")}), done, seen=None)
+    assert calls == ["update_item"]
 
 
 # -- errors
@@ -332,7 +334,7 @@ def every_operation(table: Table) -> list[Callable[[], Any]]:
         lambda: table.page("a"),
         lambda: list(table.every("a")),
         lambda: table.write_many([{"pk": "a", "sk": "1"}]),
-        lambda: table.put_with_update({"pk": "a", "sk": "1"}, ("a", "2"), {"x": 1}),
+        lambda: table.transact([Write(item={"pk": "a", "sk": "1"}), Write(key=("a", "2"), assign={"x": 1})]),
     ]
 
 
@@ -384,23 +386,25 @@ def test_everything_that_holds_people_expires(aws: Aws, table: Table, name: str,
     runs.save_chunk(ORGANIZATION, RUN, "users", 0, [{"id": "1"}])
     runs.save_people(ORGANIZATION, RUN, [("differs", "u:1", {"key": "u:1"})])
     runs.save_decisions(ORGANIZATION, RUN, [DecisionInput(direction=Direction.LEAVE)], by="boss")
-    runs.note_intent(ORGANIZATION, RUN, "u:1", {"phone": "fortnox"})
-    runs.save_outcome(ORGANIZATION, RUN, PersonOutcome("u:2", "Elsa", ()), None)
-    runs.save_outcome(ORGANIZATION, RUN, PersonOutcome("u:3", "Elsa", ()), Link("3", "3"))
+    runs.save_chunk(ORGANIZATION, RUN, "in_sync", 0, [{"key": "u:4"}], result=True)
+    runs.begin_group(ORGANIZATION, RUN, 0, 0, {"u:1": {"phone": "fortnox"}})
+    runs.end_group(ORGANIZATION, RUN, 0, 1, [PersonOutcome("u:2", "Elsa", ())])
+    runs.settle(ORGANIZATION, RUN, Link("3", "3"), (), seen=None)
     DynamoActivity(table).append(ORGANIZATION, Activity(now * 1000, "push", Cause.EVENT))
     days = {
-        item["sk"]["S"].split("#")[0]: (int(item["expires_at"]["N"]) - now) / 86400
+        (item["sk"]["S"].split("#")[0], (int(item["expires_at"]["N"]) - now) / 86400)
         for item in raw_items(aws, name)
         if "expires_at" in item
     }
     assert days == {
-        "LOCK": 31,
-        "SYNC": 90,
-        "CHUNK": 30,
-        "PERSON": 30,
-        "DECISION": 30,
-        "OUTCOME": 90,
-        "ACTIVITY": 90,
+        ("LOCK", 31),
+        ("SYNC", 90),
+        ("CHUNK", 30),  # what was read, and what is to be applied
+        ("CHUNK", 90),  # who agreed, by name
+        ("PERSON", 30),
+        ("DECISION", 30),
+        ("OUTCOME", 90),
+        ("ACTIVITY", 90),
     }
     lasting = {item["sk"]["S"] for item in raw_items(aws, name) if "expires_at" not in item}
     assert lasting == {"LINK#3"}

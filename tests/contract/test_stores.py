@@ -24,6 +24,7 @@ from huma_fortnox.services.model import (
     Connection,
     ConnectionState,
     DecisionInput,
+    LinkedPerson,
     OrganizationSettings,
     PersonOutcome,
     Session,
@@ -476,6 +477,38 @@ def test_every_kind_of_decision_comes_back_even_with_signs_in_its_ids(running: S
     )
 
 
+def test_no_decision_is_kept_once_a_run_is_carried_out_or_over(running: Stores) -> None:
+    store, state = running.synchronizations, SynchronizationState
+    kept = decide(running, DecisionInput(direction=Direction.LEAVE))
+    for after in (state.APPLYING, state.FINISHED, state.CANCELLED, state.FAILED):
+        store.change(ORGANIZATION, RUN, {"state": after})
+        assert not store.save_decisions(ORGANIZATION, RUN, [DecisionInput(direction=Direction.USE_HUMA)], by="boss")
+    assert not store.save_decisions(ORGANIZATION, "unknown", [DecisionInput(direction=Direction.LEAVE)], by="boss")
+    assert store.decisions(ORGANIZATION, RUN) == kept
+
+
+def test_a_run_moves_on_only_while_nobody_has_decided_anything_since(running: Stores) -> None:
+    store, applying = running.synchronizations, {"state": SynchronizationState.APPLYING}
+
+    def decided() -> str:
+        run = store.load(ORGANIZATION, RUN)
+        assert run is not None
+        return run.decided
+
+    assert decided() == ""
+    decide(running, DecisionInput(direction=Direction.LEAVE))
+    first = decided()
+    decide(running, DecisionInput(direction=Direction.LEAVE))
+    assert len({"", first, decided()}) == 3
+    assert not store.change(ORGANIZATION, RUN, applying, decided="")
+    assert not store.change(ORGANIZATION, RUN, applying, decided=first)
+    assert store.change(ORGANIZATION, RUN, applying, decided=decided())
+
+
+def test_a_run_about_which_nobody_decided_moves_on(running: Stores) -> None:
+    assert running.synchronizations.change(ORGANIZATION, RUN, {"state": SynchronizationState.APPLYING}, decided="")
+
+
 def test_the_last_decision_of_a_kind_counts_and_one_can_be_taken_back(running: Stores) -> None:
     phone = DecisionInput(direction=Direction.USE_HUMA, field="phone", person="u:1")
     overall = DecisionInput(direction=Direction.USE_HUMA)
@@ -489,9 +522,9 @@ def test_the_last_decision_of_a_kind_counts_and_one_can_be_taken_back(running: S
 
 
 def test_keeping_the_same_decisions_again_changes_nothing(running: Stores) -> None:
-    decisions = [DecisionInput(create=True, person=f"u:{number}") for number in range(60)]
+    decisions = [DecisionInput(create=True, person=f"u:{number}") for number in range(260)]
     assert decide(running, *decisions) == decide(running, *decisions)
-    assert len(running.synchronizations.decisions(ORGANIZATION, RUN).creations) == 60
+    assert len(running.synchronizations.decisions(ORGANIZATION, RUN).creations) == 260
 
 
 def test_a_run_without_decisions_has_none(running: Stores) -> None:
@@ -505,20 +538,23 @@ def outcome(key: str = "u:1", *fields: FieldOutcome) -> PersonOutcome:
     return PersonOutcome(key, "Elsa Exempel", fields or (FieldOutcome("phone", Outcome.DONE, "fortnox"),))
 
 
-def test_an_intent_becomes_an_outcome(running: Stores) -> None:
+def test_a_group_is_begun_as_often_as_it_takes_and_ends_once(running: Stores) -> None:
     store = running.synchronizations
-    store.note_intent(ORGANIZATION, RUN, "u:1", {"phone": "fortnox"})
-    store.note_intent(ORGANIZATION, RUN, "e:2#2", {"person": "huma"})
-    notes = store.intents(ORGANIZATION, RUN, ["u:1", "e:2#2", "u:3"])
-    assert {key: note["intent"] for key, note in notes.items()} == {
-        "u:1": {"phone": "fortnox"},
-        "e:2#2": {"person": "huma"},
-    }
-    assert not any("outcomes" in note for note in notes.values())
+    assert store.groups(ORGANIZATION, RUN, 3) == {}
+    assert [store.begin_group(ORGANIZATION, RUN, 3, 7, {"u:1": {"phone": "fortnox"}}) for _ in range(3)] == [1, 2, 3]
+    assert store.begin_group(ORGANIZATION, RUN, 3, 8, {"e:2#2": {"person": "huma"}}) == 1
+    assert store.begin_group(ORGANIZATION, RUN, 4, 7, {}) == 1
+    assert store.groups(ORGANIZATION, RUN, 3) == {7: False, 8: False}
     assert store.outcomes(ORGANIZATION, RUN, after="", limit=10) == ([], "")
-    store.save_outcome(ORGANIZATION, RUN, outcome(), None)
-    assert "outcomes" in store.intents(ORGANIZATION, RUN, ["u:1"])["u:1"]
-    assert running.links.link(ORGANIZATION, "1") is None
+    assert store.end_group(ORGANIZATION, RUN, 3, 7, [outcome()])
+    assert not store.end_group(ORGANIZATION, RUN, 3, 7, [outcome()])
+    assert store.groups(ORGANIZATION, RUN, 3) == {7: True, 8: False}
+    assert store.outcomes(ORGANIZATION, RUN, after="", limit=10) == ([outcome()], "")
+
+
+def test_a_group_of_which_nothing_was_to_be_written_ends_without_a_beginning(running: Stores) -> None:
+    assert running.synchronizations.end_group(ORGANIZATION, RUN, 0, 0, [outcome()])
+    assert running.synchronizations.groups(ORGANIZATION, RUN, 0) == {0: True}
 
 
 def test_an_outcome_comes_back_with_all_it_says(running: Stores) -> None:
@@ -527,34 +563,84 @@ def test_an_outcome_comes_back_with_all_it_says(running: Stores) -> None:
         FieldOutcome("phone", Outcome.HELD, "fortnox", Reason("duplicate-in-huma", {"field": "phone"})),
         FieldOutcome("person", Outcome.SKIPPED),
     )
-    running.synchronizations.save_outcome(ORGANIZATION, RUN, told, None)
+    running.synchronizations.end_group(ORGANIZATION, RUN, 0, 0, [told])
     assert running.synchronizations.outcomes(ORGANIZATION, RUN, after="", limit=10) == ([told], "")
 
 
-def test_outcomes_are_read_in_pages_each_person_once(running: Stores) -> None:
+@pytest.mark.parametrize("limit", [1, 3, 5, 7, 12, 100])
+def test_outcomes_are_read_in_pages_each_person_once(running: Stores, limit: int) -> None:
     store = running.synchronizations
-    for number in range(12):
-        store.save_outcome(ORGANIZATION, RUN, outcome(f"u:{number:02d}"), None)
-        store.note_intent(ORGANIZATION, RUN, f"u:{number:02d}-unfinished", {"phone": "fortnox"})
-    keys, after = [], ""
-    while True:
-        people, after = store.outcomes(ORGANIZATION, RUN, after=after, limit=5)
-        keys += [person.key for person in people]
+    keys = [f"u:{number:02d}" for number in range(29)]
+    for group, size in enumerate((5, 1, 0, 12, 7, 4)):
+        some, keys = keys[:size], keys[size:]
+        store.begin_group(ORGANIZATION, RUN, group // 2, group + 1, {"u:unfinished": {"phone": "fortnox"}})
+        store.end_group(ORGANIZATION, RUN, group // 2, group + 1, [outcome(key) for key in some])
+    store.begin_group(ORGANIZATION, RUN, 9, 0, {"u:unfinished": {"phone": "fortnox"}})
+    found, after, pages = [], "", 0
+    while pages < 100:
+        people, after = store.outcomes(ORGANIZATION, RUN, after=after, limit=limit)
+        assert len(people) <= limit
+        found += [person.key for person in people]
+        pages += 1
         if not after:
             break
-    assert keys == [f"u:{number:02d}" for number in range(12)]
+    assert found == [f"u:{number:02d}" for number in range(29)]
 
 
-def test_an_outcome_carries_its_link_and_keeps_the_bases_it_does_not_settle(running: Stores) -> None:
-    first = Link("1", "007", {"phone": Base("h1", "f1"), "email": Base("h2", None)}, {"street": "Address1"})
-    running.synchronizations.save_outcome(ORGANIZATION, RUN, outcome(), first)
-    assert running.links.link(ORGANIZATION, "1") == first
-    running.synchronizations.save_outcome(
-        ORGANIZATION, RUN, outcome(), Link("1", "007", {"phone": Base("h3", "f3")}, {"street": "Address2"})
-    )
+def test_what_a_run_settles_stands_with_the_link_and_is_told_to_that_run_alone(running: Stores) -> None:
+    store, link = running.synchronizations, Link("1", "007", {"phone": Base("0a", "0b")}, {"street": "Address1"})
+    done = (FieldOutcome("phone", Outcome.DONE, "fortnox"),)
+    assert store.linked(ORGANIZATION, RUN, ["1"]) == {}
+    assert store.settle(ORGANIZATION, RUN, link, done, seen=None)
+    assert running.links.link(ORGANIZATION, "1") == link
+    assert store.linked(ORGANIZATION, RUN, ["1", "2"]) == {"1": LinkedPerson(link, done)}
+    assert store.linked(ORGANIZATION, "another", ["1"]) == {"1": LinkedPerson(link)}
+    assert running.links.of_users(ORGANIZATION, ["1", "2"]) == {"1": link}
+
+
+def test_a_run_keeps_the_bases_it_does_not_settle(running: Stores) -> None:
+    store = running.synchronizations
+    first = Link("1", "007", {"phone": Base("0a", "0b"), "email": Base("0c", None)}, {"street": "Address1"})
+    running.links.save(ORGANIZATION, [first])
+    second = Link("1", "007", {"phone": Base("0d", "0e"), "email": Base("0c", None)}, {"street": "Address2"})
+    pushed = replace(first, bases={"email": Base("0f", "0f")})
+    running.links.move_bases(ORGANIZATION, pushed, ["email"])
+    assert store.settle(ORGANIZATION, RUN, second, [], seen=first)
     assert running.links.link(ORGANIZATION, "1") == Link(
-        "1", "007", {"phone": Base("h3", "f3"), "email": Base("h2", None)}, {"street": "Address2"}
+        "1", "007", {"phone": Base("0d", "0e"), "email": Base("0f", "0f")}, {"street": "Address2"}
     )
+
+
+def test_a_run_settles_nothing_over_a_base_that_moved_meanwhile(running: Stores) -> None:
+    store, first = running.synchronizations, Link("1", "007", {"phone": Base("0a", "0b"), "email": Base("0c", "0c")})
+    running.links.save(ORGANIZATION, [first])
+    running.links.move_bases(ORGANIZATION, replace(first, bases={"phone": Base("0f", "0f")}), ["phone"])
+    kept = running.links.link(ORGANIZATION, "1")
+    done = (FieldOutcome("phone", Outcome.DONE, "fortnox"),)
+    for bases in ({"phone": Base("0d", "0d")}, {"phone": Base("0d", "0d"), "email": Base("0d", "0d")}):
+        assert not store.settle(ORGANIZATION, RUN, replace(first, bases=bases), done, seen=first)
+    for unseen in (None, replace(first, bases={})):
+        assert not store.settle(ORGANIZATION, RUN, replace(first, bases={"phone": Base("0d", "0d")}), done, seen=unseen)
+    assert running.links.link(ORGANIZATION, "1") == kept
+    assert store.linked(ORGANIZATION, RUN, ["1"])["1"].outcomes is None
+
+
+@pytest.mark.parametrize("kept", [None, Link("1", "008")])
+def test_a_run_never_brings_back_a_link_that_is_gone_or_another_by_now(running: Stores, kept: Link | None) -> None:
+    if kept:
+        running.links.save(ORGANIZATION, [kept])
+    link = Link("1", "007", {"phone": Base("0d", "0d")})
+    assert not running.synchronizations.settle(ORGANIZATION, RUN, link, [], seen=replace(link, bases={}))
+    assert running.links.link(ORGANIZATION, "1") == kept
+
+
+def test_of_workers_that_settle_one_person_at_once_one_does(running: Stores) -> None:
+    def settle(name: str) -> bool:
+        return running.synchronizations.settle(
+            ORGANIZATION, RUN, Link("1", "007", {"phone": Base(name, name)}), [], seen=None
+        )
+
+    assert sorted(together(*[lambda name=name: settle(name) for name in ("0a", "0b", "0c")])) == [False, False, True]
 
 
 def test_a_push_moves_the_bases_of_its_own_fields_and_no_others(stores: Stores) -> None:
@@ -584,7 +670,7 @@ def test_a_run_and_a_push_that_settle_different_fields_at_once_both_last(running
     def settle(name: str) -> None:
         link = Link("1", "007", {name: Base(name, name)})
         if int(name[-1]) % 2:
-            running.synchronizations.save_outcome(ORGANIZATION, RUN, outcome(), link)
+            assert running.synchronizations.settle(ORGANIZATION, RUN, link, [], seen=Link("1", "007"))
         else:
             running.links.move_bases(ORGANIZATION, link, [name])
 

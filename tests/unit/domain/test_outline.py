@@ -19,6 +19,7 @@ from huma_fortnox.domain.outline import (
     outline_from_json,
     outline_of,
     outline_to_json,
+    with_decisions,
 )
 from huma_fortnox.domain.people import Link
 from huma_fortnox.domain.plan_types import PlannedPerson, Situation
@@ -114,6 +115,22 @@ def test_decisions_carried_through_an_outline_come_to_what_a_new_plan_says(
             else:
                 assert change.fate is (Fate.CLEARED if expected.clears else Fate.WRITTEN)
     assert not found
+
+
+@some
+@given(two_systems(largest=4), st.data())
+def test_a_plan_with_its_decisions_shows_what_a_new_plan_says(systems: TwoSystems, data: st.DataObject) -> None:
+    decisions = replace(data.draw(decisions_for(systems)), pairs={})
+    decided = {person.outline.key: person for person in decide(outlines_of(systems), decisions)}
+    undecided = {person.key: person for person in systems.plan().people}
+    for expected in systems.plan(decisions).people:
+        clashes = decided[expected.key].clashes
+        shown = with_decisions(undecided[expected.key], decisions, clashes, systems.settings)
+        for change, wanted in zip(shown.changes, expected.changes, strict=True):
+            if wanted.chosen is not None:
+                assert change == wanted
+            else:
+                assert change in undecided[expected.key].changes
 
 
 @some

@@ -119,7 +119,8 @@ class Journey:
 
     def carry_out(self, run: dict[str, str]) -> None:
         for batch in self.step("prepare_changes", run)["batches"]:
-            self.step("apply_batch", run, batch=batch)
+            while self.step("apply_batch", run, batch=batch)["more"]:
+                pass
         self.end(run)
 
     def end(self, run: dict[str, str]) -> None:
@@ -221,6 +222,10 @@ def travel(journey: Journey) -> None:
     journey.step("record_failure", failed, error=error)
     journey.end(failed)
 
+    undecided = journey.until_decisions()
+    journey.step("end_undecided", undecided)
+    journey.end(undecided)
+
     journey.age_the_tokens()
     run = journey.until_decisions()
     path = f"/synchronizations/{run['synchronization_id']}"
@@ -240,7 +245,7 @@ def travel(journey: Journey) -> None:
     finished = journey.api("GET", path)
     assert finished["state"] == "finished"
     assert journey.api("GET", f"{path}/outcomes")["people"]
-    assert len(others.mails) == 3
+    assert len(others.mails) == 4
     assert journey.employee("7")["LastName"] == "Exempel"
     assert journey.api("GET", "/connection")["state"] == "active"
 
@@ -253,7 +258,7 @@ def travel(journey: Journey) -> None:
     messages = journey.change_in_huma(familyName="Väntar")
     assert journey.push(messages) == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
     assert journey.api("GET", "/connection")["state"] == "needs_reauthorization"
-    assert len(others.mails) == 4
+    assert len(others.mails) == 5
     assert journey.consent()["statusCode"] == 303
     assert journey.push(messages) == {"batchItemFailures": []}
     assert journey.employee("7")["LastName"] == "Väntar"

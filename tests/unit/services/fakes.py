@@ -9,13 +9,15 @@ from __future__ import annotations
 import copy
 import json
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.errors import ConsentNeeded, HumaKeyRefused, IntegrationError
-from huma_fortnox.domain.people import FieldSettings, Link
+from huma_fortnox.domain.people import Base, FieldSettings, Link
+from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.services.model import (
     Activity,
     ActivityPage,
@@ -23,6 +25,7 @@ from huma_fortnox.services.model import (
     Connection,
     ConnectionState,
     DecisionInput,
+    LinkedPerson,
     OrganizationSettings,
     PersonOutcome,
     Session,
@@ -42,7 +45,7 @@ from huma_fortnox.services.ports import (
 )
 
 if TYPE_CHECKING:
-    from huma_fortnox.domain.outcome import Outcome
+    from huma_fortnox.domain.outcome import FieldOutcome, Outcome
 
 STATE_SECONDS = 600
 PLAN_SECONDS = 30 * 24 * 3600
@@ -142,6 +145,8 @@ class FakeLinks:
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], Link] = {}
+        self.settled: dict[tuple[str, str, str], tuple[FieldOutcome, ...]] = {}
+        self._lock = threading.Lock()
 
     def link(self, organization_id: str, user_id: str) -> Link | None:
         return self.kept.get((organization_id, user_id))
@@ -164,10 +169,31 @@ class FakeLinks:
                 kept, bases={**kept.bases, **moved}, layout=dict(link.layout)
             )
 
-    def settle(self, organization_id: str, link: Link) -> None:
-        kept = self.kept.get((organization_id, link.user_id))
-        bases = {**(kept.bases if kept else {}), **link.bases}
-        self.kept[organization_id, link.user_id] = replace(link, bases=bases)
+    def settle(
+        self,
+        organization_id: str,
+        run_id: str,
+        link: Link,
+        outcomes: Sequence[FieldOutcome],
+        seen: Link | None,
+    ) -> bool:
+        with self._lock:
+            kept = self.kept.get((organization_id, link.user_id))
+            if seen is None:
+                if kept is not None:
+                    return False
+                before: Mapping[str, Base] = {}
+            else:
+                if kept is None or kept.employee_id != link.employee_id:
+                    return False
+                before = kept.bases
+                changed = [name for name, base in link.bases.items() if seen.bases.get(name) != base]
+                if any(before.get(name) != seen.bases.get(name) for name in changed):
+                    return False
+                link = replace(link, bases={name: link.bases[name] for name in changed})
+            self.kept[organization_id, link.user_id] = replace(link, bases={**before, **link.bases})
+            self.settled[organization_id, run_id, link.user_id] = tuple(outcomes)
+            return True
 
     def forget(self, organization_id: str) -> None:
         for key in [key for key in self.kept if key[0] == organization_id]:
@@ -210,7 +236,14 @@ class _Run:
     chunks: dict[tuple[str, int], str] = field(default_factory=dict)
     people: dict[str, tuple[str, str]] = field(default_factory=dict)
     decisions: dict[tuple[str, ...], Any] = field(default_factory=dict)
-    notes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    groups: dict[tuple[int, int], _Group] = field(default_factory=dict)
+
+
+@dataclass
+class _Group:
+    times: int = 0
+    intents: Mapping[str, Any] = field(default_factory=dict)
+    outcomes: list[PersonOutcome] | None = None
 
 
 class FakeSynchronizations:
@@ -219,7 +252,7 @@ class FakeSynchronizations:
     def __init__(self, clock: Clock, links: FakeLinks) -> None:
         self.runs: dict[tuple[str, str], _Run] = {}
         self.locks: dict[str, tuple[str, float]] = {}
-        self.before_save_outcome: Callable[[PersonOutcome], None] = lambda _outcome: None
+        self.before_settle: Callable[[str], None] = lambda _user_id: None
         self._clock = clock
         self._links = links
         self._lock = threading.Lock()
@@ -258,12 +291,16 @@ class FakeSynchronizations:
         changes: Mapping[str, Any],
         *,
         only_from: Sequence[SynchronizationState] = (),
+        decided: str | None = None,
     ) -> bool:
         with self._lock:
             kept = self.runs.get((organization_id, synchronization_id))
             if kept is None or (only_from and kept.run.state not in only_from):
                 return False
-            kept.run = replace(kept.run, **changes)
+            if decided is not None and kept.run.decided != decided:
+                return False
+            progress = {**kept.run.progress, **changes.get("progress", {})}
+            kept.run = replace(kept.run, **{**changes, "progress": progress})
             return True
 
     def count(self, organization_id: str, synchronization_id: str, progress: Mapping[str, int]) -> None:
@@ -289,7 +326,9 @@ class FakeSynchronizations:
     def _parts(self, organization_id: str, synchronization_id: str) -> _Run:
         return self.runs[organization_id, synchronization_id]
 
-    def save_chunk(self, organization_id: str, synchronization_id: str, name: str, number: int, data: Any) -> bool:
+    def save_chunk(
+        self, organization_id: str, synchronization_id: str, name: str, number: int, data: Any, *, result: bool = False
+    ) -> bool:
         chunks = self._parts(organization_id, synchronization_id).chunks
         first = (name, number) not in chunks
         chunks[name, number] = json.dumps(data)
@@ -321,15 +360,22 @@ class FakeSynchronizations:
         return [json.loads(kept[place][1]) for place in shown], shown[-1] if len(places) > limit else ""
 
     def persons(
-        self, organization_id: str, synchronization_id: str, keys: Iterable[str]
+        self, organization_id: str, synchronization_id: str, keys: Iterable[str], situations: Iterable[str] = ()
     ) -> Mapping[str, Mapping[str, Any]]:
-        wanted = set(keys)
         kept = self._parts(organization_id, synchronization_id).people
-        return {key: json.loads(text) for key, text in kept.values() if key in wanted}
+        places = list(situations) or [situation.value for situation in Situation]
+        found = (kept.get(f"{situation}#{key}") for key in keys for situation in places)
+        return {each[0]: json.loads(each[1]) for each in found if each is not None}
 
     def save_decisions(
         self, organization_id: str, synchronization_id: str, decisions: Sequence[DecisionInput], *, by: str
-    ) -> None:
+    ) -> bool:
+        waits = [
+            state for state in SynchronizationState if state.value in ("reading", "planning", "awaiting_decisions")
+        ]
+        note = {"decided": uuid.uuid4().hex}
+        if decisions and not self.change(organization_id, synchronization_id, note, only_from=waits):
+            return False
         kept = self._parts(organization_id, synchronization_id).decisions
         for given in decisions:
             if given.same_person is not None:
@@ -340,6 +386,7 @@ class FakeSynchronizations:
                 kept["direction", given.person, given.field] = given.direction
             else:
                 kept.pop(("direction", given.person, given.field), None)
+        return True
 
     def decisions(self, organization_id: str, synchronization_id: str) -> Decisions:
         everything: Direction | None = None
@@ -361,33 +408,55 @@ class FakeSynchronizations:
                     changes[person, name] = value
         return Decisions(everything, fields, changes, creations, pairs)
 
-    def note_intent(self, organization_id: str, synchronization_id: str, key: str, fields: Mapping[str, str]) -> None:
-        self._parts(organization_id, synchronization_id).notes[key] = {"intent": dict(fields)}
+    def begin_group(
+        self, organization_id: str, synchronization_id: str, batch: int, group: int, intents: Mapping[str, Any]
+    ) -> int:
+        with self._lock:
+            kept = self._parts(organization_id, synchronization_id).groups.setdefault((batch, group), _Group())
+            kept.times, kept.intents = kept.times + 1, json.loads(json.dumps(intents))
+            return kept.times
 
-    def intents(
-        self, organization_id: str, synchronization_id: str, keys: Iterable[str]
-    ) -> Mapping[str, Mapping[str, Any]]:
-        notes = self._parts(organization_id, synchronization_id).notes
-        return {key: notes[key] for key in keys if key in notes}
+    def groups(self, organization_id: str, synchronization_id: str, batch: int) -> Mapping[int, bool]:
+        groups = self._parts(organization_id, synchronization_id).groups
+        return {number: kept.outcomes is not None for (owner, number), kept in groups.items() if owner == batch}
 
-    def save_outcome(
-        self, organization_id: str, synchronization_id: str, outcome: PersonOutcome, link: Link | None
-    ) -> None:
-        self.before_save_outcome(outcome)
-        self._parts(organization_id, synchronization_id).notes[outcome.key] = {
-            "outcomes": [each.to_json() for each in outcome.outcomes],
-            "settled": outcome,
+    def end_group(
+        self, organization_id: str, synchronization_id: str, batch: int, group: int, outcomes: Sequence[PersonOutcome]
+    ) -> bool:
+        with self._lock:
+            kept = self._parts(organization_id, synchronization_id).groups.setdefault((batch, group), _Group())
+            first = kept.outcomes is None
+            kept.outcomes = list(outcomes)
+            return first
+
+    def linked(
+        self, organization_id: str, synchronization_id: str, user_ids: Iterable[str]
+    ) -> Mapping[str, LinkedPerson]:
+        return {
+            user_id: LinkedPerson(link, self._links.settled.get((organization_id, synchronization_id, user_id)))
+            for user_id in user_ids
+            if (link := self._links.link(organization_id, user_id)) is not None
         }
-        if link is not None:
-            self._links.settle(organization_id, link)
+
+    def settle(
+        self,
+        organization_id: str,
+        synchronization_id: str,
+        link: Link,
+        outcomes: Sequence[FieldOutcome],
+        *,
+        seen: Link | None,
+    ) -> bool:
+        self.before_settle(link.user_id)
+        return self._links.settle(organization_id, synchronization_id, link, outcomes, seen)
 
     def outcomes(
         self, organization_id: str, synchronization_id: str, *, after: str, limit: int
     ) -> tuple[list[PersonOutcome], str]:
-        notes = self._parts(organization_id, synchronization_id).notes
-        keys = [key for key in sorted(notes) if "settled" in notes[key] and key > after]
-        shown = keys[:limit]
-        return [notes[key]["settled"] for key in shown], shown[-1] if len(keys) > limit else ""
+        groups = self._parts(organization_id, synchronization_id).groups
+        everybody = [each for place in sorted(groups) for each in groups[place].outcomes or ()]
+        start = int(after or 0)
+        return everybody[start : start + limit], str(start + limit) if len(everybody) > start + limit else ""
 
 
 # -- secrets, workflow, events, mail

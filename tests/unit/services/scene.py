@@ -14,6 +14,7 @@ from huma_fortnox.services.model import (
     ConnectionState,
     DecisionInput,
     OrganizationSettings,
+    PersonOutcome,
     Synchronization,
     SynchronizationState,
 )
@@ -166,7 +167,13 @@ class Scene:
         """Press the button, and carry everything out."""
         self.press(*confirmed)
         for batch in self.prepare():
-            self.steps.apply_batch(ORGANIZATION, self.run_id, batch)
+            self.carry_out(batch)
+        return self
+
+    def carry_out(self, batch: int) -> Scene:
+        """Carry out one batch, to its end."""
+        while self.steps.apply_batch(ORGANIZATION, self.run_id, batch)["more"]:
+            pass
         return self
 
     def finish(self) -> Scene:
@@ -182,19 +189,20 @@ class Scene:
         agreed = [data for _, chunk in self.store.chunks(ORGANIZATION, self.run_id, "in_sync") for data in chunk]
         return {data["key"]: data["situation"] for data in (*people, *agreed)}
 
+    def result(self) -> tuple[PersonOutcome, ...]:
+        return self.runs.outcomes(ORGANIZATION, self.run_id, after="", limit=10_000).people
+
     def told(self, key: str) -> Told:
         """Return (field, outcome, target, reason) of one person, by field."""
-        people, _ = self.store.outcomes(ORGANIZATION, self.run_id, after="", limit=10_000)
         return sorted(
             (each.field, each.outcome.value, each.target, each.reason.code if each.reason else "")
-            for person in people
+            for person in self.result()
             if person.key == key
             for each in person.outcomes
         )
 
     def outcomes(self) -> dict[str, Told]:
-        people, _ = self.store.outcomes(ORGANIZATION, self.run_id, after="", limit=10_000)
-        return {person.key: self.told(person.key) for person in people}
+        return {person.key: self.told(person.key) for person in self.result()}
 
     def link(self, user_id: str) -> Link | None:
         return self.links.link(ORGANIZATION, user_id)

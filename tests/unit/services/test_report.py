@@ -102,7 +102,8 @@ def test_a_result_goes_once_to_whoever_started_the_run(scene: Scene) -> None:
 def test_a_result_covers_everybody_however_many_there_are(scene: Scene) -> None:
     done = (FieldOutcome("phone", Outcome.DONE, "fortnox"),)
     for number in range(1100):
-        scene.store.save_outcome(ORGANIZATION, "run-1", PersonOutcome(f"u:{number:04d}", "Elsa", done), None)
+        told = PersonOutcome(f"u:{number:04d}", "Elsa", done)
+        scene.store.end_group(ORGANIZATION, "run-1", number // 100, number % 100, [told])
     scene.send()
     assert scene.mailer.sent[0][2].split(",") == [f"u:{number:04d}" for number in range(1100)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from huma_fortnox.domain.decisions import Direction
@@ -21,6 +21,9 @@ from huma_fortnox.services.model import Cause, ConnectionState, Synchronization,
 from tests.unit.services.fakes import employee_record, user_record
 from tests.unit.services.scene import BOSS, ORGANIZATION, Scene, workflow_error
 
+if TYPE_CHECKING:
+    from huma_fortnox.domain.people import Employee, User
+
 State = SynchronizationState
 
 
@@ -37,6 +40,15 @@ def people(count: int, *, phone_in_fortnox: str = "070-175") -> Scene:
             )
         )
     return Scene(users, employees)
+
+
+def read_users(scene: Scene) -> dict[str, User]:
+    return {user.id: user for users in scene.planning.users(ORGANIZATION, scene.run_id) for user in users}
+
+
+def read_employees(scene: Scene) -> dict[str, tuple[int, Employee]]:
+    pages = scene.planning.employees(ORGANIZATION, scene.run_id)
+    return {employee.id: (page, employee) for page, employees in pages for employee in employees}
 
 
 def steps(scene: Scene, name: str, *args: Any) -> Any:
@@ -68,8 +80,8 @@ def test_fortnox_is_read_in_as_many_requests_as_it_has_pages() -> None:
     scene.start().read()
     assert [detail for operation, detail in scene.fortnox.calls if operation == "employees"] == [1, 2, 3]
     assert scene.fortnox.count("employee") == 0
-    found = scene.planning.employees(ORGANIZATION, scene.run_id)
-    assert {employee_id: page for employee_id, (page, _) in found.items()}["0"] == 1
+    found = read_employees(scene)
+    assert found["0"][0] == 1
     assert len(found) == 12
     assert scene.run.progress == {
         "employees_read": 12,
@@ -79,13 +91,14 @@ def test_fortnox_is_read_in_as_many_requests_as_it_has_pages() -> None:
     }
 
 
-def test_huma_is_read_fifty_a_page() -> None:
-    scene = people(120).start()
+def test_huma_is_read_fifty_a_page_and_four_pages_a_step() -> None:
+    scene = people(420).start()
     assert steps(scene, "count_users") == {"pages": [0, 1, 2]}
     scene.read()
     asked = [detail for operation, detail in scene.huma.calls if operation == "details"]
-    assert [len(ids) for ids in asked] == [50, 50, 20]
-    assert len(scene.planning.users(ORGANIZATION, scene.run_id)) == 120
+    assert [len(ids) for ids in asked] == [50] * 8 + [20]
+    assert len(read_users(scene)) == 420
+    assert [number for number, _ in scene.store.chunks(ORGANIZATION, scene.run_id, "users")] == [0, 1, 2]
 
 
 def test_an_empty_organization_is_read_and_planned() -> None:
@@ -98,28 +111,28 @@ def test_an_empty_organization_is_read_and_planned() -> None:
     assert scene.apply().finish().state is State.FINISHED
 
 
-def test_reading_again_counts_nobody_twice_and_keeps_the_newest() -> None:
+def test_reading_again_counts_nobody_twice_and_asks_fortnox_for_no_page_it_has() -> None:
     scene = people(60).start().read()
     before = dict(scene.run.progress)
     scene.huma.records["000"]["phone"]["value"] = "+46701749999"
-    scene.fortnox.records["0"]["Phone1"] = "070-174 88 88"
     scene.read()
     assert dict(scene.run.progress) == before
-    assert scene.planning.users(ORGANIZATION, scene.run_id)["000"].values["phone"] == "+46701749999"
-    assert scene.planning.employees(ORGANIZATION, scene.run_id)["0"][1].values["phone"] == "070-174 88 88"
+    assert read_users(scene)["000"].values["phone"] == "+46701749999"
+    assert scene.fortnox.count("employees") == 1
 
 
 def test_somebody_read_twice_as_pages_moved_counts_once() -> None:
-    scene = people(60).start()
+    scene = people(260).start()
     steps(scene, "read_fortnox")
     steps(scene, "read_user_page", 0)
-    del scene.huma.records["000"]
-    scene.huma.records["aaa"] = user_record("aaa")
+    scene.huma.records[" first"] = user_record(" first")
     steps(scene, "read_user_page", 1)
-    users = scene.planning.users(ORGANIZATION, scene.run_id)
-    assert len(users) == len(set(users)) == 60
+    keys = [user.id for users in scene.planning.users(ORGANIZATION, scene.run_id) for user in users]
+    assert len(keys) == len(set(keys)) == 260
+    read = [data["id"] for _, data in scene.store.chunks(ORGANIZATION, scene.run_id, "users")]
+    assert sum(map(len, read)) == 261
     steps(scene, "plan")
-    assert len([key for key in scene.plan() if key.startswith("u:")]) == len(users)
+    assert sum(scene.run.situations.values()) == 260
 
 
 def test_an_answer_that_is_lost_while_reading_fails_the_step_alone() -> None:
@@ -137,7 +150,7 @@ def test_an_answer_that_is_lost_while_reading_fails_the_step_alone() -> None:
         steps(scene, "read_fortnox")
     del scene.fortnox.employees
     scene.read()
-    assert len(scene.planning.employees(ORGANIZATION, scene.run_id)) == 12
+    assert len(read_employees(scene)) == 12
     assert scene.run.progress["employees_read"] == 12
 
 
@@ -189,19 +202,20 @@ def test_batches_are_pages_of_fortnox_and_then_creations() -> None:
     for number in range(205):
         scene.huma.records[f"x{number:03d}"] = user_record(f"x{number:03d}")
     scene.fortnox.records["900"] = employee_record("900", Email="x@example.org", FirstName="X", LastName="Y")
-    scene.waiting().create("e:900", *[f"u:x{number:03d}" for number in range(205)])
+    scene.waiting().use(Direction.USE_HUMA).create("e:900", *[f"u:x{number:03d}" for number in range(205)])
     scene.press("many-creations")
     batches = [scene.store.chunk(ORGANIZATION, scene.run_id, "batch", number) for number in scene.prepare()]
-    kinds = [(batch["kind"], batch["page"], len(batch["people"])) for batch in batches if batch]
+    kinds = [(batch["kind"], batch["page"], [len(group) for group in batch["groups"]]) for batch in batches if batch]
     assert kinds == [
-        ("pairs", 1, 3),
-        ("pairs", 2, 3),
-        ("pairs", 3, 1),
-        ("create_in_fortnox", 0, 200),
-        ("create_in_fortnox", 0, 5),
-        ("create_in_huma", 0, 1),
+        ("page", 1, [3]),
+        ("page", 2, [3]),
+        ("page", 3, [1, 1]),
+        ("create_in_fortnox", 0, [5] * 40),
+        ("create_in_fortnox", 0, [5]),
     ]
     assert scene.run.progress["to_apply"] == 213
+    # every page once, and a write for each of the others but the one whom Huma gets
+    assert scene.run.progress["requests"] == 3 + 7 + 205
 
 
 def test_linked_people_in_agreement_and_creations_nobody_ticked_are_no_work() -> None:
@@ -321,7 +335,7 @@ def test_the_outcomes_of_many_people_are_all_counted() -> None:
         (HumaKeyRefused(), False),
         (TransientError("state-unavailable", {"code": "Throttling"}), False),
         (Conflict("synchronization-lock-lost"), False),
-        (Defect("batch-kind-unknown"), False),
+        (Defect("property-not-writable"), False),
     ],
 )
 def test_a_failure_is_told_by_its_code_and_a_lost_consent_stops_the_connection(error: Any, stops: bool) -> None:
@@ -379,4 +393,7 @@ def test_the_steps_return_keys_and_counts_never_people() -> None:
     returned += [steps(scene, "read_user_page", 0), steps(scene, "plan"), steps(scene, "await_decisions", scene.token)]
     scene.use(Direction.USE_HUMA).press()
     returned += [steps(scene, "prepare_changes"), steps(scene, "apply_batch", 0), steps(scene, "summarize")]
-    assert returned == [None, None, {"pages": [0]}, None, None, None, {"batches": [0]}, None, None]
+    assert returned == [
+        *(None, None, {"pages": [0]}, None),
+        *({"to_decide": 3}, None, {"batches": [0]}, {"more": False}, None),
+    ]

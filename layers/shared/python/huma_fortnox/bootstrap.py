@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from huma_fortnox.services.synchronize import Synchronize
     from huma_fortnox.web.use_cases import UseCases
 
+PEOPLE_AT_A_TIME = 8
+"""How many people a synchronization works on side by side: enough for Fortnox's limit to be what it waits for."""
+
 # Imports stand inside the properties: a function pays at cold start only for what it uses.
 
 
@@ -147,6 +150,7 @@ class Application:
     @cached_property
     def synchronize(self) -> Synchronize:
         """The steps of a run."""
+        from huma_fortnox.adapters.lease import Leases
         from huma_fortnox.services.applying import Applying
         from huma_fortnox.services.synchronize import Synchronize
 
@@ -161,6 +165,10 @@ class Application:
                 connections=self.connection_store,
                 vault=self.vault,
                 systems=self.systems,
+                leases=lambda organization_id: Leases(self.table, organization_id, clock=self._clock),
+                lane=lambda: self.lane,
+                time_left=self.deadline.remaining,
+                workers=PEOPLE_AT_A_TIME,
             ),
             systems=self.systems,
             workflow=self.workflow,

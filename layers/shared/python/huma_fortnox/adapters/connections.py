@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings
-from huma_fortnox.services.model import Administrator, Connection, ConnectionState, OrganizationSettings
+from huma_fortnox.services.model import Administrator, Connection, ConnectionState, OrganizationSettings, Thresholds
 from huma_fortnox.services.ports import EmploymentDefaults
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _settings(data: Mapping[str, Any] | None) -> OrganizationSettings:
         EmploymentDefaults(**employment) if employment else None,
         create_automatically=data.get("create_automatically", False),
         bank_changes_an_hour=data.get("bank_changes_an_hour", 0),
+        thresholds=Thresholds(**data.get("thresholds", {})),
     )
 
 

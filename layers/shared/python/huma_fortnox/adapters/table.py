@@ -247,27 +247,6 @@ class Table:
             else:
                 raise TransientError("state-unavailable")
 
-    def put_with_update(self, item: Item, key: tuple[str, str], assign: Mapping[str, Any]) -> None:
-        """Write one item and change attributes of another (created if need be), both or none."""
-        names = ", ".join(f"#{name} = :{name}" for name in assign)
-        writes: Any = [
-            {"Put": {"TableName": self.name, "Item": self._marshal(item)}},
-            {
-                "Update": {
-                    "TableName": self.name,
-                    "Key": self._marshal({"pk": key[0], "sk": key[1]}),
-                    "UpdateExpression": f"SET {names}",
-                    "ExpressionAttributeNames": {f"#{name}": name for name in assign},
-                    "ExpressionAttributeValues": self._marshal({f":{name}": value for name, value in assign.items()}),
-                }
-            },
-        ]
-        try:
-            self._call("transact_write_items", TransactItems=writes)
-        except ClientError as error:
-            # Without a condition it is cancelled only because somebody else writes one of the items just now.
-            raise TransientError("state-unavailable", {"code": error.response["Error"]["Code"]}) from None
-
     def transact(self, writes: Sequence[Write]) -> frozenset[int]:
         """Carry out all of these writes or none; return which ones' conditions did not hold, empty when all is done."""
         if len(writes) == 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from huma_fortnox.domain.decisions import Decisions
     from huma_fortnox.domain.outcome import Reason
-    from huma_fortnox.domain.people import Employee, User
+    from huma_fortnox.domain.people import Employee, FieldSettings, User
     from huma_fortnox.domain.plan_types import Change, PlannedPerson
+    from huma_fortnox.domain.readings import Context
     from huma_fortnox.domain.survey import Survey
 
 _NO_LAYOUT: Mapping[str, str] = {}
@@ -114,6 +115,11 @@ class DecidedPerson:
     changes: tuple[DecidedChange, ...]
     creates: str
 
+    @property
+    def clashes(self) -> dict[str, Reason]:
+        """Return, by field, with whom a decided change would share a unique value."""
+        return {change.option.field: change.clash for change in self.changes if change.clash is not None}
+
 
 def outline_of(person: PlannedPerson, survey: Survey, candidates: Iterable[PlannedPerson] = ()) -> Outline:
     """Return the outline of a planned person; ``candidates`` are the pairs that could be confirmed of a user."""
@@ -147,11 +153,18 @@ def _options(person: PlannedPerson, survey: Survey) -> tuple[Option, ...]:
     return tuple(_option(person.user, person.employee, change, survey) for change in person.changes)
 
 
+def _comparison(
+    user: User, employee: Employee | None, change: Change, settings: FieldSettings
+) -> tuple[Comparison, Context]:
+    """Return what the plan saw when it found a change."""
+    row, context = FIELDS[change.field], context_of(user, employee, settings)
+    huma, fortnox = row.read(Side.HUMA, change.huma, context), row.read(Side.FORTNOX, change.fortnox, context)
+    return Comparison(Standing.DIFFERS, huma, fortnox, change.changed), context
+
+
 def _option(user: User, employee: Employee, change: Change, survey: Survey) -> Option:
     row = FIELDS[change.field]
-    context = context_of(user, employee, survey.settings)
-    huma, fortnox = row.read(Side.HUMA, change.huma, context), row.read(Side.FORTNOX, change.fortnox, context)
-    found = Comparison(Standing.DIFFERS, huma, fortnox, change.changed)
+    found, context = _comparison(user, employee, change, survey.settings)
     shared = row.unique and (
         user.id in survey.shared[row.key, Side.HUMA] or employee.id in survey.shared[row.key, Side.FORTNOX]
     )
@@ -228,6 +241,57 @@ def confirmed_pairs(outlines: Iterable[Outline], decisions: Decisions) -> dict[s
     }
     users, employees = Counter(user for user, _ in possible), Counter(employee for _, employee in possible)
     return {user: employee for user, employee in possible if users[user] == 1 == employees[employee]}
+
+
+def with_decisions(
+    person: PlannedPerson, decisions: Decisions, clashes: Mapping[str, Reason], settings: FieldSettings
+) -> PlannedPerson:
+    """Return a planned person with what the decisions make of the changes; what is undecided stays as it was found.
+
+    ``clashes`` are, by field, what carrying the decisions of everybody through the outline found.
+    """
+    changes = tuple(
+        change
+        if (direction := decisions.direction(person.key, change.field)) is None or person.user is None
+        else _with_direction(
+            person,
+            person.user,
+            change,
+            direction,
+            clashes.get(change.field),
+            settings,
+            exactly=decisions.is_exact(person.key, change.field),
+        )
+        for change in person.changes
+    )
+    return replace(person, changes=changes)
+
+
+def _with_direction(
+    person: PlannedPerson,
+    user: User,
+    change: Change,
+    direction: Direction,
+    clash: Reason | None,
+    settings: FieldSettings,
+    *,
+    exactly: bool,
+) -> Change:
+    row = FIELDS[change.field]
+    found, context = _comparison(user, person.employee, change, settings)
+    held = obstacle(
+        row, found, direction, user, change.huma, change.fortnox, _NO_LAYOUT, context, decided_exactly=exactly
+    )
+    if held is None and direction is not Direction.LEAVE:
+        held = _shared(person, change) or clash
+    return replace(change, chosen=direction, held=held, clears=clears(row, found, direction))
+
+
+def _shared(person: PlannedPerson, change: Change) -> Reason | None:
+    """Return the reason, found by the plan, that somebody else has one of the values too."""
+    reasons = [change.held] if change.held is not None else []
+    reasons += [note for note in person.notes if note.params.get("field") == change.field]
+    return next((reason for reason in reasons if reason.code.startswith("duplicate-in-")), None)
 
 
 def _decided(key: str, option: Option, decisions: Decisions) -> DecidedChange:

@@ -1,53 +1,89 @@
 """Carrying out decisions: a batch reads both sides again, writes what still holds, and records every outcome.
 
-A value that differs from what the administrator saw is never overwritten. Before the first write for a person an
-intent is recorded and afterwards the outcome; a batch that is repeated passes over everybody with an outcome and, for
-somebody with an intent alone, finds out by looking what had been written.
+A value that differs from what the administrator saw is never overwritten. Before the first write for a group of people
+it is recorded what is meant; the outcome of each is kept together with the bases that it moves, and the result of the
+group once everybody in it is settled. A batch that is repeated passes over whoever is settled and, for those of a group
+that was begun, finds out by looking what had been written.
+
+People are worked on side by side, so that Fortnox's limit is what it waits for. One person's failure never stops
+another's: who meets trouble is tried once more when the others are done.
 """
 
 from __future__ import annotations
 
+import logging
+import math
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from huma_fortnox.domain.creation import left_out, new_employee, new_user
-from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.digest import keyed_digest
-from huma_fortnox.domain.errors import Defect, Refused
-from huma_fortnox.domain.fields import FIELDS, read_employee, read_user
+from huma_fortnox.domain.errors import Conflict, IntegrationError, Refused, TransientError
+from huma_fortnox.domain.fields import read_employee
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
+from huma_fortnox.domain.outline import with_decisions
 from huma_fortnox.domain.people import Base, Link, Side
-from huma_fortnox.domain.plan import confirm, plan, verify, writes
 from huma_fortnox.domain.plan_json import person_from_json
+from huma_fortnox.services.batches import Kind, Work, batch_from_json
+from huma_fortnox.services.creating import Creator, not_created
+from huma_fortnox.services.linking import link_agreed
 from huma_fortnox.services.model import PersonOutcome
-from huma_fortnox.services.writing import write_fields
+from huma_fortnox.services.planning import Planning
+from huma_fortnox.services.ports import UserChanged
+from huma_fortnox.services.settling import CHANGED_SINCE_PREVIEW, PERSON, Settled, Settler, intent_of, settled
+from huma_fortnox.services.snapshot import EMPLOYEES, USERS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from huma_fortnox.domain.digest import Digest
-    from huma_fortnox.domain.people import Employee, User
-    from huma_fortnox.domain.plan_types import PlannedPerson, Writes
-    from huma_fortnox.services.model import OrganizationSettings
+    from huma_fortnox.domain.people import Employee
+    from huma_fortnox.domain.plan_types import PlannedPerson
+    from huma_fortnox.services.batches import Batch, Entry
+    from huma_fortnox.services.model import LinkedPerson
     from huma_fortnox.services.ports import (
         ConnectionStore,
-        Fortnox,
-        Huma,
+        Lane,
+        Leases,
         LinkStore,
         Record,
         SynchronizationStore,
         Systems,
         Vault,
     )
-    from huma_fortnox.services.writing import Doubts
 
-PERSON = "person"
-"""Stands for the person as a whole where an outcome is not about one field."""
+logger = logging.getLogger(__name__)
+
+PRESENT = "present"
+"""Name of the chunks that hold the e-mails on a page of Fortnox, as it was read again."""
+
+TIME_FOR_A_GROUP = 90.0
+"""Seconds that must be left to begin another group of people."""
+
+LEASE, LEASE_LEFT = 60.0, 30.0
+"""Seconds for which one worker alone creates people, and how many of them must be left to create somebody."""
+
+GIVE_UP = 6
+"""How often a group is tried before somebody in it whose trouble goes on is called failed."""
+
+ROW_OF_FAILURES = 3
+"""So many people in a row with trouble, and nobody without: it is not about them."""
+
+_CREATIONS = (Work.CREATE_IN_HUMA, Work.CREATE_IN_FORTNOX)
+_OF_ALL = {"out-of-time", "circuit-open", "rate-limited", "rate-budget-contended", "state-unavailable"}
+"""Codes of passing troubles that are not one person's."""
+
+_SETTLES = 5
+_CROSSED = "\0crossed"
 
 
 class Applying:
-    """Carries out the batches of runs."""
+    """Carries out the batches of runs.
+
+    ``workers`` people are worked on at a time. ``time_left`` are the seconds this process still has. ``leases`` keeps
+    two workers from creating people at the same time; ``lane`` takes users whom a push has to look at again.
+    """
 
     def __init__(
         self,
@@ -57,41 +93,79 @@ class Applying:
         connections: ConnectionStore,
         vault: Vault,
         systems: Systems,
+        leases: Callable[[str], Leases] | None = None,
+        lane: Callable[[], Lane] | None = None,
+        time_left: Callable[[], float] = lambda: math.inf,
+        workers: int = 1,
     ) -> None:
-        self._store = store
-        self._links = links
-        self._connections = connections
-        self._vault = vault
-        self._systems = systems
+        self.store = store
+        self.links = links
+        self.connections = connections
+        self.vault = vault
+        self.systems = systems
+        self.leases = leases
+        self.lane = lane
+        self.time_left = time_left
+        self.workers = workers
+        self.planning = Planning(store=store, links=links, connections=connections, vault=vault)
 
-    def apply(self, organization_id: str, run_id: str, batch: Mapping[str, Any]) -> None:
-        """Carry out one batch; raises ``TransientError`` to be called again, and what stops the whole run."""
-        people = [person_from_json(data) for data in batch["people"]]
-        notes = self._store.intents(organization_id, run_id, (person.key for person in people))
-        todo = [person for person in people if "outcomes" not in notes.get(person.key, {})]
-        if not todo:
-            return
-        work = _Batch(
-            organization_id=organization_id,
-            run_id=run_id,
-            store=self._store,
-            links=self._links,
-            huma=self._systems.huma(organization_id),
-            fortnox=self._systems.fortnox(organization_id),
-            settings=self._connections.load(organization_id).settings,
-            decisions=self._store.decisions(organization_id, run_id),
-            digest=keyed_digest(self._vault.base_key(organization_id)),
-            intents={key: note.get("intent") or {} for key, note in notes.items()},
-        )
-        match batch["kind"]:
-            case "pairs":
-                work.pairs(todo, batch["page"])
-            case "create_in_fortnox":
-                work.create_in_fortnox(todo)
-            case "create_in_huma":
-                work.create_in_huma(todo)
-            case kind:
-                raise Defect("batch-kind-unknown", {"kind": str(kind)})
+    def apply(self, organization_id: str, run_id: str, number: int, data: Mapping[str, Any]) -> bool:
+        """Carry out one batch and return whether there is more of it to do.
+
+        Raises ``TransientError`` to be called again, and what stops the whole run.
+        """
+        batch = batch_from_json(data)
+        if batch.kind is Kind.LINK:
+            return link_agreed(
+                self.store,
+                self.links,
+                self.planning,
+                organization_id,
+                run_id,
+                digest=keyed_digest(self.vault.base_key(organization_id)),
+                goes_on=lambda first: self.goes_on(organization_id, run_id, first=first),
+            )
+        groups = self.store.groups(organization_id, run_id, number)
+        if sum(groups.values()) == len(batch.groups):
+            return False
+        return _Batch(self, organization_id, run_id, number, batch, groups).carry_out()
+
+    def is_stopped(self, organization_id: str, run_id: str) -> bool:
+        """Tell whether somebody ended the run."""
+        run = self.store.load(organization_id, run_id)
+        return run is None or run.state.over
+
+    def goes_on(self, organization_id: str, run_id: str, *, first: bool) -> bool | None:
+        """Tell whether to begin some more: ``None`` when there is no time for it now, but for the ``first`` always."""
+        if self.is_stopped(organization_id, run_id):
+            return False
+        return True if first or self.time_left() > TIME_FOR_A_GROUP else None
+
+
+@dataclass(slots=True, eq=False)
+class _Person:
+    """One person of a batch while it is worked on; ``previewed`` is ``None`` when the plan has lost them."""
+
+    entry: Entry
+    group: _Group
+    previewed: PlannedPerson | None
+    linked: LinkedPerson | None
+    tried: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether an attempt before this one may have written something."""
+        return self.tried or self.group.times > 1
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """A group that was begun, with the outcomes so far, by person; ``times`` counts the beginnings."""
+
+    number: int
+    entries: Sequence[Entry]
+    times: int = 1
+    outcomes: dict[str, PersonOutcome] = field(default_factory=dict)
 
 
 class _Batch:
@@ -99,348 +173,357 @@ class _Batch:
 
     def __init__(
         self,
-        *,
+        parts: Applying,
         organization_id: str,
         run_id: str,
-        store: SynchronizationStore,
-        links: LinkStore,
-        huma: Huma,
-        fortnox: Fortnox,
-        settings: OrganizationSettings,
-        decisions: Decisions,
-        digest: Digest,
-        intents: Mapping[str, Mapping[str, str]],
+        number: int,
+        batch: Batch,
+        groups: Mapping[int, bool],
     ) -> None:
-        self._organization_id = organization_id
-        self._run_id = run_id
-        self._store = store
-        self._links = links
-        self._huma = huma
-        self._fortnox = fortnox
-        self._settings = settings
-        self._decisions = decisions
-        self._digest = digest
-        self._intents = intents
-        self._by_email: dict[str, list[Record]] | None = None
-
-    # -- pairs
-
-    def pairs(self, people: Sequence[PlannedPerson], page: int) -> None:
-        """Settle pairs whose employees stood on this page of Fortnox."""
-        records = {record["id"]: record for record in self._huma.details([p.user.id for p in people if p.user])}
-        employees = self._employees_again({p.employee.id for p in people if p.employee}, page)
-        links = {p.user.id: link for p in people if p.user and (link := self._link(p.user.id))}
-        fresh = plan(
-            [read_user(record) for record in records.values()],
-            employees.values(),
-            links=links.values(),
+        self._parts = parts
+        self._store = parts.store
+        self._place = (organization_id, run_id)
+        self._number = number
+        self._batch = batch
+        self._groups = groups
+        self._decisions = parts.store.decisions(organization_id, run_id)
+        settings = parts.connections.load(organization_id).settings
+        self._settings = settings.fields
+        self._digest = keyed_digest(parts.vault.base_key(organization_id))
+        self._settler = Settler(
+            huma=parts.systems.huma(organization_id),
+            fortnox=parts.systems.fortnox(organization_id),
             decisions=self._decisions,
             digest=self._digest,
-            settings=self._settings.fields,
+            settings=settings.fields,
         )
-        found = {person.key: person for person in fresh.people}
-        for previewed in people:
-            if previewed.user is None or previewed.employee is None:
-                continue
-            now = found.get(previewed.key, replace(previewed, user=None, employee=None, changes=()))
-            self._settle(confirm(previewed, now), records.get(previewed.user.id), links.get(previewed.user.id))
+        self._creator = Creator(
+            self._settler,
+            settings,
+            employees_called=self._employees_called,
+            is_known=self._is_known,
+            before=self._stay_alone,
+        )
+        self._lock = threading.RLock()
+        self._rows: dict[str, Record] | None = None
+        self._present: dict[str, list[str]] | None = None
+        self._present_anew: dict[str, list[Record]] | None = None
+        self._lease: Any = None
+        self._leases: Leases | None = None
+        self._troubled: list[tuple[_Person, Exception]] = []
+        self._well = 0
+        self._row_of_failures = 0
+        self._more = False
 
-    def _employees_again(self, wanted: set[str], page: int) -> dict[str, Employee]:
-        """Read the page again; an employee that moved to another page since is asked for alone."""
-        found = {
-            employee.id: employee
-            for record in self._fortnox.employees(page).employees
-            if (employee := read_employee(record, self._settings.fields)).id in wanted
+    def carry_out(self) -> bool:
+        """Work through the groups that are left and return whether some of them have to wait."""
+        self._be_alone()
+        try:
+            self._side_by_side(self._people())
+            again, self._troubled = self._troubled, []
+            self._side_by_side(person for person, _ in again)
+            self._give_up_on(self._troubled)
+        finally:
+            if self._lease is not None and self._leases is not None:
+                with suppress(TransientError):
+                    self._leases.release(self._lease)
+        return self._more
+
+    # -- who is worked on
+
+    def _people(self) -> Iterator[_Person]:
+        """Begin one group after the other and give its people."""
+        left = [number for number in range(len(self._batch.groups)) if not self._groups.get(number)]
+        for number in left:
+            goes_on = self._parts.goes_on(*self._place, first=number == left[0])
+            if not goes_on:
+                self._more = goes_on is None
+                return
+            yield from self._begin(number, self._batch.groups[number])
+
+    def _begin(self, number: int, entries: Sequence[Entry]) -> list[_Person]:
+        group = _Group(number, entries)
+        planned = self._planned(entries)
+        linked = self._store.linked(*self._place, [entry.user_id for entry in entries if entry.user_id])
+        intents = {
+            entry.key: self._intent(entry, previewed)
+            for entry in entries
+            if entry.work is not Work.SETTLE and (previewed := planned.get(entry.key)) is not None
         }
-        for employee_id in wanted - found.keys():
-            with suppress(Refused):
-                record = self._fortnox.employee(employee_id)
-                if record is not None:
-                    found[employee_id] = read_employee(record, self._settings.fields)
-        return found
-
-    def _settle(self, person: PlannedPerson, record: Record | None, link: Link | None) -> None:
-        if person.user is None or person.employee is None or record is None:
-            reasons = person.reasons or (Reason("changed-since-preview"),)
-            skipped = [FieldOutcome(PERSON, Outcome.SKIPPED, reason=reason) for reason in reasons]
-            self._record(person, skipped, None)
-            return
-        planned = self._writes(person, link)
-        outcomes, looked_up = list(planned.outcomes), dict[str, Base]()
-        if planned.fields:
-            # With what an attempt before this one meant: some of it may have been written.
-            intent = {**self._intents.get(person.key, {}), **planned.fields}
-            self._store.note_intent(self._organization_id, self._run_id, person.key, intent)
-            outcomes += self._write_to_fortnox(person, link, planned)
-            written, looked_up = self._write_to_huma(person, link, planned, record)
-            outcomes += written
-        outcomes = self._found_out_by_looking(person, planned, outcomes)
-        failed = {outcome.field for outcome in outcomes if outcome.outcome is Outcome.FAILED}
-        waiting = {outcome.field for outcome in outcomes if outcome.outcome is Outcome.HELD}
-        kept = link.bases if link else {}
-        # Only those that move: a push may have moved others since the link was read.
-        bases = {
-            field: base
-            for field, base in {**planned.bases, **looked_up}.items()
-            if field not in failed and not (field in waiting and field in planned.fields) and kept.get(field) != base
-        }
-        self._record(person, outcomes, Link(person.user.id, person.employee.id, bases=bases, layout=planned.layout))
-
-    def _writes(self, person: PlannedPerson, link: Link | None, fields: Iterable[str] | None = None) -> Writes:
-        wanted = set(FIELDS) if fields is None else set(fields)
-        changes = tuple(change for change in person.changes if change.field in wanted)
-        return writes(replace(person, changes=changes), link=link, digest=self._digest, settings=self._settings.fields)
-
-    def _write_to_fortnox(self, person: PlannedPerson, link: Link | None, planned: Writes) -> list[FieldOutcome]:
-        employee_id = person.employee.id if person.employee else ""
-
-        def doubts(sent: Mapping[str, Any], stored: Record, fields: Sequence[str]) -> Doubts:
-            lost = verify(sent, stored, fields, self._settings.fields)
-            return {field: (Outcome.FAILED, reason) for field, reason in lost.items()}
-
-        return write_fields(
-            [field for field, side in planned.fields.items() if side == Side.FORTNOX],
-            Side.FORTNOX.value,
-            values_of=lambda fields: self._writes(person, link, fields).fortnox,
-            write=lambda values: self._fortnox.update_employee(employee_id, values),
-            doubts=doubts,
-        )
-
-    def _write_to_huma(
-        self, person: PlannedPerson, link: Link | None, planned: Writes, record: Record
-    ) -> tuple[list[FieldOutcome], dict[str, Base]]:
-        """Write to Huma; return what became of it, and the bases that what Huma stored agrees on."""
-        user_id = person.user.id if person.user else ""
-        position = record.get("position") or {}
-        to_huma = [field for field, side in planned.fields.items() if side == Side.HUMA]
-
-        bases: dict[str, Base] = {}
-
-        def still_different(_sent: Mapping[str, Any], stored: Record, fields: Sequence[str]) -> Doubts:
-            user = read_user({**stored, "position": record.get("position")})
-            doubts, agreed = self._look_at_huma(user, person.employee, fields)
-            bases.update(agreed)
-            return doubts
-
-        outcomes = write_fields(
-            [field for field in to_huma if not FIELDS[field].on_position],
-            Side.HUMA.value,
-            values_of=lambda fields: self._writes(person, link, fields).huma,
-            write=lambda values: self._huma.update_user(user_id, values),
-            doubts=still_different,
-        )
-        outcomes += write_fields(
-            [field for field in to_huma if FIELDS[field].on_position],
-            Side.HUMA.value,
-            values_of=lambda fields: self._writes(person, link, fields).position,
-            write=lambda values: self._huma.update_position(user_id, position.get("id"), values),
-            doubts=lambda _sent, _stored, _fields: {},
-        )
-        return outcomes, bases
-
-    def _look_at_huma(
-        self, user: User, employee: Employee | None, fields: Sequence[str]
-    ) -> tuple[Doubts, Mapping[str, Base]]:
-        """Compare what Huma stored with Fortnox's value: it waits for the person, or was silently ignored."""
-        if employee is None:
-            return {}, {}
-        link = Link(user.id, employee.id)
-        compared = plan([user], [employee], links=[link], digest=self._digest, settings=self._settings.fields).people[0]
-        agreed = {field: base for field, base in self._writes(compared, link).bases.items() if field in fields}
-        doubts: dict[str, tuple[Outcome, Reason]] = {}
-        for field in set(fields) - agreed.keys():
-            requested = FIELDS[field].requested
-            if requested is not None and requested(user) is not None:
-                doubts[field] = (Outcome.HELD, Reason("waiting-for-confirmation"))
+        if intents:
+            group.times = self._store.begin_group(*self._place, self._number, number, intents)
+        people = []
+        for entry in entries:
+            person = _Person(entry, group, planned.get(entry.key), linked.get(entry.user_id))
+            if person.linked is not None and person.linked.outcomes is not None:
+                self._push_again(person.linked.link)
+                self._tell(person, person.linked.outcomes)
             else:
-                doubts[field] = (Outcome.FAILED, Reason("ignored-by-huma", {"field": field}))
-        return doubts, agreed
+                people.append(person)
+        return people
 
-    def _found_out_by_looking(
-        self, person: PlannedPerson, planned: Writes, outcomes: list[FieldOutcome]
-    ) -> list[FieldOutcome]:
-        """Call a field done that a crashed attempt had meant to write and that both sides now agree on."""
-        open_fields = {change.field for change in person.changes}
-        meant = {
-            field: side
-            for field, side in self._intents.get(person.key, {}).items()
-            if field not in open_fields and field not in planned.fields
+    def _planned(self, entries: Sequence[Entry]) -> dict[str, PlannedPerson]:
+        """Return these people as the administrator saw them, with what was decided."""
+        alone = [entry for entry in entries if not entry.confirmed]
+        found = (
+            self._store.persons(
+                *self._place, [entry.key for entry in alone], sorted({entry.situation for entry in alone})
+            )
+            if alone
+            else {}
+        )
+        people = {key: person_from_json(data) for key, data in found.items()}
+        for entry in entries:
+            if entry.confirmed:
+                pair = self._parts.planning.pair(*self._place, entry.user_id, entry.employee_id)
+                if pair is not None:
+                    people[entry.key] = pair
+        clashes = {entry.key: entry.clashes for entry in entries}
+        return {
+            key: with_decisions(person, self._decisions, clashes[key], self._settings) for key, person in people.items()
         }
-        return [outcome for outcome in outcomes if outcome.field not in meant] + [
-            FieldOutcome(field, Outcome.DONE, side) for field, side in meant.items()
-        ]
 
-    # -- creations
+    def _intent(self, entry: Entry, previewed: PlannedPerson) -> dict[str, str]:
+        if entry.work is Work.WRITE:
+            return intent_of(previewed)
+        return {PERSON: _creation_side(entry).value}
 
-    def create_in_fortnox(self, people: Sequence[PlannedPerson]) -> None:
-        """Create employees for users; their numbers go back to Huma as employment IDs."""
-        records = {record["id"]: record for record in self._huma.details([p.user.id for p in people if p.user])}
-        for previewed in people:
-            record = records.get(previewed.user.id) if previewed.user else None
+    # -- side by side
+
+    def _side_by_side(self, people: Iterable[_Person]) -> None:
+        """Work on people, some at a time; what stops everybody is raised when those under way are done."""
+        workers = self._parts.workers
+        if workers <= 1:
+            for person in people:
+                self._one(person)
+            return
+        under_way: set[Future[None]] = set()
+        with ThreadPoolExecutor(workers, thread_name_prefix="apply") as pool:
             try:
-                if record is None:
-                    self._not_created(previewed, Side.FORTNOX, Reason("user-gone"))
-                else:
-                    self._create_employee(previewed, record)
-            except Refused as error:
-                self._not_created(previewed, Side.FORTNOX, error.reason)
+                for person in people:
+                    under_way.add(pool.submit(self._one, person))
+                    while len(under_way) >= 2 * workers:
+                        under_way = _after_some(under_way)
+                while under_way:
+                    under_way = _after_some(under_way)
+            except BaseException:
+                for each in under_way:
+                    each.cancel()
+                raise
 
-    def _create_employee(self, previewed: PlannedPerson, record: Record) -> None:
-        user = read_user(record)
-        if self._settings.employment is None:
-            self._not_created(previewed, Side.FORTNOX, Reason("employment-settings-missing"))
+    def _one(self, person: _Person) -> None:
+        """Work on one person and keep what became of them."""
+        try:
+            done = self._settle(person)
+            self._keep(person, done)
+        except Refused as error:
+            self._keep(person, _refused(person.entry, error.reason))
+        except TransientError as error:
+            if error.reason.code in _OF_ALL:
+                raise
+            self._trouble(person, error)
             return
-        unwanted = self._left_out(previewed, [user], [])
-        new = new_employee(user, self._settings.employment, self._settings.fields, without=unwanted)
-        if new.held is not None:
-            self._not_created(previewed, Side.FORTNOX, new.held)
+        except IntegrationError:
+            raise
+        except Exception as error:
+            logger.exception("trouble with one person of a synchronization")
+            self._trouble(person, error)
             return
-        there = self._employees_called(str(new.properties["Email"]))
-        # One that is there although an attempt before this one got no answer is what that attempt created.
-        if there and not (len(there) == 1 and previewed.key in self._intents):
-            self._not_created(previewed, Side.FORTNOX, Reason("appeared-in-fortnox"))
-            return
-        stored = there[0] if there else self._first_noted(previewed, Side.FORTNOX, new.properties)
-        settings = self._settings.fields
-        sent = [key for key, row in FIELDS.items() if new.properties.keys() & set(row.properties(settings))]
-        lost = verify(new.properties, stored, sent, settings)
-        created = [
-            FieldOutcome(PERSON, Outcome.DONE, Side.FORTNOX.value),
-            *new.outcomes,
-            *(FieldOutcome(key, Outcome.FAILED, Side.FORTNOX.value, reason) for key, reason in lost.items()),
-        ]
-        # Only what Fortnox gave by itself goes back; nobody decided about anything else in Huma.
-        numbered = {key for key, row in FIELDS.items() if not row.flows_from(Side.HUMA)}
-        self._agree(previewed, user, read_employee(stored, settings), record, created, numbered)
+        with self._lock:
+            self._well += 1
+            self._row_of_failures = 0
 
-    def _first_noted(self, person: PlannedPerson, side: Side, properties: Mapping[str, str | None]) -> Record:
-        self._store.note_intent(self._organization_id, self._run_id, person.key, {PERSON: side.value})
-        return self._fortnox.create_employee(properties)
+    def _trouble(self, person: _Person, error: Exception) -> None:
+        person.tried = True
+        with self._lock:
+            self._troubled.append((person, error))
+            self._row_of_failures += 1
+            if self._row_of_failures >= ROW_OF_FAILURES and not self._well:
+                raise error
 
-    def _employees_called(self, email: str) -> Sequence[Record]:
-        """Return the employees with this e-mail; Fortnox offers no search, so all are read, once a batch."""
-        if self._by_email is None:
-            self._by_email = {}
-            number, pages = 1, 1
-            while number <= pages:
-                page = self._fortnox.employees(number)
-                for row in page.employees:
-                    self._by_email.setdefault(_folded(row.get("Email")), []).append(row)
-                number, pages = number + 1, page.pages
-        return self._by_email.get(_folded(email), ())
+    def _give_up_on(self, troubled: Sequence[tuple[_Person, Exception]]) -> None:
+        """Call those failed whose trouble is their own; otherwise the batch is to be repeated."""
+        for person, error in troubled:
+            if not self._well and person.group.times < GIVE_UP:
+                raise error
+            reason = error.reason if isinstance(error, IntegrationError) else Reason("unexpected")
+            target = _creation_side(person.entry).value if person.entry.work in _CREATIONS else ""
+            self._keep(person, settled([FieldOutcome(PERSON, Outcome.FAILED, target, reason)]))
 
-    def create_in_huma(self, people: Sequence[PlannedPerson]) -> None:
-        """Create users for employees."""
-        for previewed in people:
-            try:
-                stored = self._fortnox.employee(previewed.employee.id) if previewed.employee else None
-                if stored is None:
-                    self._not_created(previewed, Side.HUMA, Reason("employee-gone"))
-                else:
-                    self._create_user(previewed, read_employee(stored, self._settings.fields))
-            except Refused as error:
-                self._not_created(previewed, Side.HUMA, error.reason)
+    def _settle(self, person: _Person) -> Settled:
+        entry, previewed, begun = person.entry, person.previewed, person.begun
+        if previewed is None:
+            return settled([FieldOutcome(PERSON, Outcome.SKIPPED, reason=CHANGED_SINCE_PREVIEW)])
+        link = person.linked.link if person.linked else None
+        huma = self._settler.huma
+        if entry.work is Work.SETTLE:
+            return self._settler.as_decided(previewed, link)
+        if entry.work is Work.CREATE_IN_FORTNOX:
+            return self._creator.employee(previewed, huma.user(entry.user_id), begun=begun)
+        if entry.work is Work.CREATE_IN_HUMA:
+            return self._creator.user(previewed, self._employee(entry.employee_id), begun=begun)
+        # Fortnox first: the user is then as new as can be when it is written.
+        employee = self._employee(entry.employee_id, anew=person.tried)
+        return self._settler.carry_out(previewed, huma.user(entry.user_id), employee, link, begun=begun)
 
-    def _create_user(self, previewed: PlannedPerson, employee: Employee) -> None:
-        unwanted = self._left_out(previewed, [], [employee])
-        new, held = new_user(employee, self._settings.fields, without=unwanted)
-        if new is None:
-            self._not_created(previewed, Side.HUMA, held or Reason("unexpected"))
-            return
-        record = self._huma.find_user(new.email)
-        if record is not None and previewed.key not in self._intents:
-            self._not_created(previewed, Side.HUMA, Reason("appeared-in-huma"))
-            return
-        if record is None:
-            self._store.note_intent(self._organization_id, self._run_id, previewed.key, {PERSON: Side.HUMA.value})
-            user_id = self._huma.create_user(new.given_name, new.family_name, new.email, invite=False)
-            record = self._huma.user(user_id)
-        if record is None:
-            raise Defect("created-user-missing")
-        created = [FieldOutcome(PERSON, Outcome.DONE, Side.HUMA.value), *new.outcomes]
-        carried = {key for key, row in FIELDS.items() if row.huma_property in {**new.patch, **new.position}}
-        self._agree(previewed, read_user(record), employee, record, created, carried)
+    # -- what is kept
 
-    def _left_out(
-        self, previewed: PlannedPerson, users: Sequence[User], employees: Sequence[Employee]
-    ) -> dict[str, Reason]:
-        """Return the fields of a new person that must not be written: clashing, or changed since the preview."""
-        now = plan(
-            users,
-            employees,
-            decisions=self._decisions,
-            digest=self._digest,
-            settings=self._settings.fields,
-        ).people[0]
-        side = Side.HUMA if users else Side.FORTNOX
-        found = {**left_out(previewed), **left_out(confirm(previewed, now))}
-        # What never goes that way is not left out of it: the number that Fortnox gave, when this is the second attempt.
-        return {key: reason for key, reason in found.items() if FIELDS[key].flows_from(side)}
+    def _keep(self, person: _Person, done: Settled) -> None:
+        if done.link is not None:
+            self._keep_link(person, done.link, done)
+        self._tell(person, done.outcomes)
 
-    def _agree(
-        self,
-        previewed: PlannedPerson,
-        user: User,
-        employee: Employee,
-        record: Record,
-        created: Sequence[FieldOutcome],
-        to_huma: Collection[str],
-    ) -> None:
-        """Link somebody just created, and fill in in Huma what the creation could not carry.
+    def _keep_link(self, person: _Person, link: Link, done: Settled) -> None:
+        """Keep the link with the outcome; bases that a push moved meanwhile are left to it.
 
-        ``to_huma`` are the fields that go there: what Fortnox numbered, or everything else a new user gets. Those an
-        attempt before this one wrote are done too. Fields that the creation left out keep that outcome.
+        Where a push wrote the very field that was written here, nobody knows whose value came last. Then the base is
+        made one that no value has, and the user goes to the lane: the next push carries what Huma has.
         """
-        link = Link(user.id, employee.id)
-        fresh = plan(
-            [user],
-            [employee],
-            links=[link],
-            decisions=Decisions(fields=dict.fromkeys(to_huma, Direction.USE_FORTNOX)),
-            digest=self._digest,
-            settings=self._settings.fields,
-        ).people[0]
-        settled = {outcome.field for outcome in created}
-        planned = self._writes(fresh, link, FIELDS.keys() - settled)
-        written, looked_up = self._write_to_huma(fresh, link, planned, record)
-        failed = {outcome.field for outcome in written if outcome.outcome is not Outcome.DONE}
-        rest = [
-            FieldOutcome(outcome.field, Outcome.DONE, Side.HUMA.value)
-            if outcome.field in to_huma and outcome.outcome is Outcome.UNCHANGED
-            else outcome
-            for outcome in planned.outcomes
-            if outcome.field not in settled
-        ]
-        bases = {field: base for field, base in {**planned.bases, **looked_up}.items() if field not in failed | settled}
-        self._record(
-            previewed,
-            [*created, *written, *rest],
-            Link(user.id, employee.id, bases=bases, layout=planned.layout),
-        )
+        seen = person.linked.link if person.linked else None
+        for _ in range(_SETTLES):
+            if self._store.settle(*self._place, link, done.outcomes, seen=seen):
+                self._push_again(link)
+                return
+            now = self._store.linked(*self._place, [link.user_id]).get(link.user_id)
+            if now is None or now.link.employee_id != link.employee_id or now.outcomes is not None:
+                # Disconnected meanwhile, linked to somebody else, or kept although that seemed to fail.
+                return
+            before = seen.bases if seen else {}
+            moved = {name for name, base in now.link.bases.items() if base != before.get(name)}
+            bases = dict(link.bases)
+            for name in moved & bases.keys():
+                bases[name] = self._crossed(name) if name in done.wrote else now.link.bases[name]
+            link, seen = replace(link, bases=bases), now.link
+        raise TransientError("state-unavailable", {"code": "contended"})
 
-    def _not_created(self, person: PlannedPerson, side: Side, reason: Reason) -> None:
-        self._record(person, [FieldOutcome(PERSON, Outcome.HELD, side.value, reason)], None)
+    def _crossed(self, name: str) -> Base:
+        mark = self._digest(name, _CROSSED)
+        return Base(mark, mark)
 
-    # -- both
+    def _push_again(self, link: Link) -> None:
+        """Let a push look at a user whose writing crossed one."""
+        if self._parts.lane is None or not any(base == self._crossed(name) for name, base in link.bases.items()):
+            return
+        organization_id, run_id = self._place
+        self._parts.lane().send(UserChanged(organization_id, link.user_id, "users-update", run_id, 0))
 
-    def _link(self, user_id: str) -> Link | None:
-        return self._links.link(self._organization_id, user_id)
+    def _tell(self, person: _Person, outcomes: Sequence[FieldOutcome]) -> None:
+        """Note what became of a person; the group's last one brings all of it into the result."""
+        entry, group = person.entry, person.group
+        name = person.previewed.name if person.previewed else ""
+        with self._lock:
+            group.outcomes[entry.key] = PersonOutcome(entry.key, name, tuple(outcomes))
+            if len(group.outcomes) < len(group.entries):
+                return
+        told = [group.outcomes[each.key] for each in group.entries]
+        if self._store.end_group(*self._place, self._number, group.number, told):
+            requests = sum(each.to_fortnox for each in group.entries)
+            self._store.count(*self._place, {"applied": len(told), "requests_done": requests})
 
-    def _record(self, person: PlannedPerson, outcomes: Sequence[FieldOutcome], link: Link | None) -> None:
-        self._store.save_outcome(
-            self._organization_id,
-            self._run_id,
-            PersonOutcome(person.key, person.name, _noteworthy(outcomes)),
-            link,
-        )
-        self._store.count(self._organization_id, self._run_id, {"applied": 1})
+    # -- Fortnox, read again
+
+    def _employee(self, employee_id: str, *, anew: bool = False) -> Employee | None:
+        """Return an employee as the page has it now.
+
+        One who moved to another page is asked for alone, and ``anew`` one who may have been written since.
+        """
+        with self._lock:
+            if self._rows is None:
+                self._rows = {str(row["EmployeeId"]): row for row in self._page(self._batch.page)}
+                self._store.count(*self._place, {"requests_done": 1})
+        row = None if anew else self._rows.get(employee_id)
+        if row is None:
+            row = self._settler.fortnox.employee(employee_id)
+        return read_employee(row, self._settings) if row is not None else None
+
+    def _page(self, number: int) -> Sequence[Record]:
+        """Read a page again, and note who is on it where people are to be created in Fortnox."""
+        page = self._settler.fortnox.employees(number)
+        if self._batch.index or self._batch.kind is Kind.CREATE_IN_FORTNOX:
+            emails = [[_folded(row.get("Email")), str(row["EmployeeId"])] for row in page.employees]
+            self._store.save_chunk(*self._place, PRESENT, number, {"pages": page.pages, "emails": emails})
+        return page.employees
+
+    def _employees_called(self, email: str, anew: bool) -> Sequence[Record]:
+        """Return the employees with this e-mail, as this run has read them again, or all of them read anew."""
+        with self._lock:
+            if anew:
+                if self._present_anew is None:
+                    self._present_anew = {}
+                    number, pages = 1, 1
+                    while number <= pages:
+                        page = self._settler.fortnox.employees(number)
+                        for row in page.employees:
+                            self._present_anew.setdefault(_folded(row.get("Email")), []).append(row)
+                        number, pages = number + 1, page.pages
+                return self._present_anew.get(_folded(email), ())
+            if self._present is None:
+                self._present = self._read_present()
+            return [{"EmployeeId": found} for found in self._present.get(_folded(email), ())]
+
+    def _read_present(self) -> dict[str, list[str]]:
+        """Return the EmployeeIds by e-mail; pages that no batch has read again are read now."""
+        present: dict[str, list[str]] = {}
+        number, pages = 1, 1
+        while number <= pages:
+            chunk = self._store.chunk(*self._place, PRESENT, number)
+            if chunk is None:
+                self._page(number)
+                self._store.count(*self._place, {"requests_done": 1})
+                chunk = self._store.chunk(*self._place, PRESENT, number) or {"pages": number, "emails": []}
+            for email, employee_id in chunk["emails"]:
+                present.setdefault(email, []).append(employee_id)
+            number, pages = number + 1, chunk["pages"]
+        return present
+
+    def _is_known(self, side: Side, identifier: str) -> bool:
+        """Tell whether somebody was there, by id, when the run read that side."""
+        if side is Side.HUMA:
+            return any(identifier in data["id"] for _, data in self._store.chunks(*self._place, USERS))
+        chunks = self._store.chunks(*self._place, EMPLOYEES)
+        return any(identifier in data["people"]["id"] for _, data in chunks)
+
+    # -- alone
+
+    def _be_alone(self) -> None:
+        """Make sure that no other worker creates people of this organization."""
+        creates = any(entry.work in _CREATIONS for group in self._batch.groups for entry in group)
+        if not creates or self._parts.leases is None:
+            return
+        self._leases = self._parts.leases(self._place[0])
+        self._lease = self._leases.acquire("create", LEASE)
+        if self._lease is None:
+            raise TransientError("state-unavailable", {"code": "busy"})
+
+    def _stay_alone(self) -> None:
+        """Keep the lease for as long as a creation may take."""
+        with self._lock:
+            if self._lease is None or self._leases is None or self._leases.running(self._lease, LEASE_LEFT):
+                return
+            try:
+                self._lease = self._leases.renew(self._lease, LEASE)
+            except Conflict:
+                self._lease = None
+                raise TransientError("state-unavailable", {"code": "busy"}) from None
+
+
+def _after_some(under_way: set[Future[None]]) -> set[Future[None]]:
+    """Wait until somebody is done, raise what stops everybody, and return who is still under way."""
+    done, rest = wait(under_way, return_when=FIRST_COMPLETED)
+    for each in done:
+        each.result()
+    return rest
+
+
+def _creation_side(entry: Entry) -> Side:
+    return Side.HUMA if entry.work is Work.CREATE_IN_HUMA else Side.FORTNOX
+
+
+def _refused(entry: Entry, reason: Reason) -> Settled:
+    if entry.work in _CREATIONS:
+        return not_created(_creation_side(entry), reason)
+    return settled([FieldOutcome(PERSON, Outcome.SKIPPED, reason=reason)])
 
 
 def _folded(email: object) -> str:
     return email.strip().casefold() if isinstance(email, str) else ""
-
-
-def _noteworthy(outcomes: Sequence[FieldOutcome]) -> tuple[FieldOutcome, ...]:
-    """Leave out the fields that simply agree; somebody with nothing else is unchanged as a whole."""
-    told = tuple(outcome for outcome in outcomes if outcome.outcome is not Outcome.UNCHANGED or outcome.reason)
-    return told or (FieldOutcome(PERSON, Outcome.UNCHANGED),)

@@ -55,17 +55,33 @@ class ConnectionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From how much on a run must be confirmed a second time, with the numbers.
+
+    ``bank_accounts`` changed, if they are also more than ``bank_account_percent`` of all people; ``cleared_values``;
+    ``creations`` on both sides together.
+    """
+
+    bank_accounts: int = 5
+    bank_account_percent: int = 20
+    cleared_values: int = 1
+    creations: int = 20
+
+
+@dataclass(frozen=True, slots=True)
 class OrganizationSettings:
     """An organization's choices; ``employment`` is ``None`` until somebody has chosen it.
 
     ``create_automatically``: a new user in Huma becomes an employee in Fortnox by itself. ``bank_changes_an_hour`` is
     how many people's bank accounts may change in an hour before the brake stops them; 0 is the usual number.
+    ``thresholds`` are for *Synchronize users*.
     """
 
     fields: FieldSettings
     employment: EmploymentDefaults | None = None
     create_automatically: bool = False
     bank_changes_an_hour: int = 0
+    thresholds: Thresholds = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +169,16 @@ class Synchronization:
     reason: Reason | None = None
     notes: tuple[Reason, ...] = ()
     decided: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether everything that was decided has been carried out."""
+        return self.state is SynchronizationState.FINISHED
+
+    @property
+    def reached_applying(self) -> bool:
+        """Tell whether the run came so far that who agreed was left as they were on purpose."""
+        return self.finished or "to_apply" in self.progress
 
     @property
     def seconds_left(self) -> int | None:

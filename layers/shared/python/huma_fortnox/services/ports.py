@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from huma_fortnox.domain.decisions import Decisions
     from huma_fortnox.domain.errors import IntegrationError
-    from huma_fortnox.domain.outcome import Outcome
+    from huma_fortnox.domain.outcome import FieldOutcome, Outcome
     from huma_fortnox.domain.people import Link
     from huma_fortnox.services.model import (
         Activity,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Connection,
         ConnectionState,
         DecisionInput,
+        LinkedPerson,
         PersonOutcome,
         Session,
         Synchronization,
@@ -51,6 +52,9 @@ class EmployeePage:
 
 USERS_A_PAGE = 50
 """Huma's largest page."""
+
+EMPLOYEES_A_PAGE = 500
+"""Fortnox's largest page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,26 @@ class RateBudget(Protocol):
 
     def give_back(self) -> None:
         """Return the permits taken in advance and not used."""
+        ...
+
+
+class Leases(Protocol):
+    """The right of one worker at a time to do something for an organization, for so long and no longer."""
+
+    def acquire(self, name: str, seconds: float) -> Any | None:
+        """Take the lease, or return ``None`` when somebody else has it."""
+        ...
+
+    def renew(self, lease: Any, seconds: float) -> Any:
+        """Make the lease run on; raises ``Conflict`` when it is over or taken."""
+        ...
+
+    def release(self, lease: Any) -> bool:
+        """Give the lease back; return whether it was still ours to give."""
+        ...
+
+    def running(self, lease: Any, seconds: float = 0.0) -> bool:
+        """Tell whether the lease runs for ``seconds`` more."""
         ...
 
 
@@ -293,8 +317,13 @@ class SynchronizationStore(Protocol):
         changes: Mapping[str, Any],
         *,
         only_from: Sequence[SynchronizationState] = (),
+        decided: str | None = None,
     ) -> bool:
-        """Change attributes of ``Synchronization`` by name; ``False`` when its state is none of ``only_from``."""
+        """Change attributes of ``Synchronization`` by name; ``False`` when its state is none of ``only_from``.
+
+        Of ``progress`` the counters given are replaced. With ``decided`` also ``False`` when a decision was kept since
+        the run said so.
+        """
         ...
 
     def count(self, organization_id: str, synchronization_id: str, progress: Mapping[str, int]) -> None:
@@ -309,8 +338,10 @@ class SynchronizationStore(Protocol):
         """Return the workflow's task token, or an empty string."""
         ...
 
-    def save_chunk(self, organization_id: str, synchronization_id: str, name: str, number: int, data: Any) -> bool:
-        """Keep a numbered chunk of JSON; return whether it is the first time for this number."""
+    def save_chunk(
+        self, organization_id: str, synchronization_id: str, name: str, number: int, data: Any, *, result: bool = False
+    ) -> bool:
+        """Keep a numbered chunk of JSON, as long as a ``result`` or a plan; return whether the number is new."""
         ...
 
     def chunk(self, organization_id: str, synchronization_id: str, name: str, number: int) -> Any | None:
@@ -334,35 +365,60 @@ class SynchronizationStore(Protocol):
         ...
 
     def persons(
-        self, organization_id: str, synchronization_id: str, keys: Iterable[str]
+        self, organization_id: str, synchronization_id: str, keys: Iterable[str], situations: Iterable[str] = ()
     ) -> Mapping[str, Mapping[str, Any]]:
-        """Return those of the people that are in the plan, by key."""
+        """Return those of the people that are in the plan, by key; ``situations`` are where to look, if known."""
         ...
 
     def save_decisions(
         self, organization_id: str, synchronization_id: str, decisions: Sequence[DecisionInput], *, by: str
-    ) -> None:
-        """Keep decisions; one that takes a decision back removes it."""
+    ) -> bool:
+        """Keep decisions; one that takes a decision back removes it.
+
+        ``False`` when the run no longer waits for any: from then on none is kept.
+        """
         ...
 
     def decisions(self, organization_id: str, synchronization_id: str) -> Decisions:
         """Return all decisions of the run."""
         ...
 
-    def note_intent(self, organization_id: str, synchronization_id: str, key: str, fields: Mapping[str, str]) -> None:
-        """Note, before the first write, what is about to be written for a person."""
+    def begin_group(
+        self, organization_id: str, synchronization_id: str, batch: int, group: int, intents: Mapping[str, Any]
+    ) -> int:
+        """Note, before the first write, what is about to be written for a group of people; return which time it is."""
         ...
 
-    def intents(
-        self, organization_id: str, synchronization_id: str, keys: Iterable[str]
-    ) -> Mapping[str, Mapping[str, Any]]:
-        """Return the notes about these people: intents and outcomes, by key."""
+    def groups(self, organization_id: str, synchronization_id: str, batch: int) -> Mapping[int, bool]:
+        """Return the groups of a batch that were begun, and whether everybody in them is settled."""
         ...
 
-    def save_outcome(
-        self, organization_id: str, synchronization_id: str, outcome: PersonOutcome, link: Link | None
-    ) -> None:
-        """Keep what became of a person together with the link, all or none."""
+    def end_group(
+        self, organization_id: str, synchronization_id: str, batch: int, group: int, outcomes: Sequence[PersonOutcome]
+    ) -> bool:
+        """Keep what became of a group of people; return whether it is the first time."""
+        ...
+
+    def linked(
+        self, organization_id: str, synchronization_id: str, user_ids: Iterable[str]
+    ) -> Mapping[str, LinkedPerson]:
+        """Return the links of those of these users who have one, and what this run has settled for them."""
+        ...
+
+    def settle(
+        self,
+        organization_id: str,
+        synchronization_id: str,
+        link: Link,
+        outcomes: Sequence[FieldOutcome],
+        *,
+        seen: Link | None,
+    ) -> bool:
+        """Keep the bases that a run moves together with what became of the person, all or nothing.
+
+        ``seen`` is the link as it was when the run looked: bases that are the same in both are left alone. ``False``
+        when one of the others moved meanwhile, or somebody else made the link, or took it away.
+        """
         ...
 
     def outcomes(

@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
-from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from huma_fortnox.domain.decisions import Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, TransientError, Unknown
 from huma_fortnox.domain.fields import FIELDS
-from huma_fortnox.domain.outcome import Reason
+from huma_fortnox.domain.outcome import FieldOutcome, Outcome
+from huma_fortnox.domain.outline import with_decisions
 from huma_fortnox.domain.plan_json import person_from_json
 from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.services.model import (
     OutcomePage,
     PeoplePage,
+    PersonOutcome,
     Summary,
     Synchronization,
     SynchronizationState,
 )
+from huma_fortnox.services.planning import IN_SYNC
+from huma_fortnox.services.ports import EMPLOYEES_A_PAGE
+from huma_fortnox.services.result import RESULT_COLUMNS, csv_line, result_row
+from huma_fortnox.services.summary import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from huma_fortnox.domain.decisions import Decisions
+    from huma_fortnox.domain.outline import DecidedPerson
     from huma_fortnox.domain.plan_types import PlannedPerson
     from huma_fortnox.services.model import Administrator, DecisionInput
     from huma_fortnox.services.planning import Planning
     from huma_fortnox.services.ports import Clock, ConnectionStore, SynchronizationStore, Workflow
 
-REQUESTS_A_SECOND = 5
-"""Fortnox accepts 25 requests in any 5 seconds."""
+PERSON = "person"
+"""Stands for the person as a whole where an outcome is not about one field."""
 
-BANK_SHARE, BANK_LEAST = 0.2, 5
-"""More changed bank accounts than this share of the people, and at least so many, want a second confirmation."""
-
-CREATIONS_LEAST = 20
-"""This many creations on one side want a second confirmation."""
+_AGREED = "agreed."
+_AGREED_PLACE = re.compile(r"agreed\.([0-9]{1,6})\.([0-9]{1,6})")
+_ROWS_AT_ONCE = 500
+_LOOKS = 5
 
 
 class Synchronizations:
@@ -129,8 +134,8 @@ class Synchronizations:
         decisions = self._store.decisions(organization_id, synchronization_id)
         if situation is Situation.IN_SYNC:
             number = int(after) if re.fullmatch(r"[0-9]{1,6}", after) else 0
-            chunk = self._store.chunk(organization_id, synchronization_id, "in_sync", number)
-            following = self._store.chunk(organization_id, synchronization_id, "in_sync", number + 1)
+            chunk = self._store.chunk(organization_id, synchronization_id, IN_SYNC, number)
+            following = self._store.chunk(organization_id, synchronization_id, IN_SYNC, number + 1)
             agreed = tuple(person_from_json(data) for data in chunk or ())
             return PeoplePage(agreed, decisions, str(number + 1) if following else "")
         found, last = self._store.people(
@@ -143,15 +148,27 @@ class Synchronizations:
         people = [person_from_json(data) for data in found]
         is_open = run.state is SynchronizationState.AWAITING_DECISIONS
         if is_open and (decisions.everything or decisions.fields or decisions.changes or decisions.pairs):
-            planned = {person.key: person for person in self._planning.decided(organization_id, synchronization_id)}
-            pairs = self._confirmed(organization_id, synchronization_id, decisions, planned)
+            settings = self._planning.settings(organization_id)
+            decided = self._decided(organization_id, synchronization_id, decisions)
+            pairs = self._confirmed(organization_id, synchronization_id, decided.values())
             joined = {key for pair in pairs for key in _keys(pair)}
             if situation is None:
                 people = [person for person in people if person.key not in joined]
-            people = [_as_decided(person, planned, joined) for person in people]
+            people = [
+                replace(person, creates="", create_held=None)
+                if person.key in joined
+                else with_decisions(person, decisions, decided[person.key].clashes, settings)
+                for person in people
+            ]
             if situation in (None, Situation.DIFFERS) and not after:
-                people = [*(pair for pair in pairs if pair.changes), *people]
+                differing = (pair for pair in pairs if pair.changes)
+                shown = (with_decisions(pair, decisions, decided[pair.key].clashes, settings) for pair in differing)
+                people = [*shown, *people]
         return PeoplePage(tuple(people), decisions, last, self._others(organization_id, synchronization_id, people))
+
+    def _decided(self, organization_id: str, synchronization_id: str, decisions: Decisions) -> dict[str, DecidedPerson]:
+        people = self._planning.decided(organization_id, synchronization_id, decisions)
+        return {person.outline.key: person for person in people}
 
     def _others(
         self, organization_id: str, synchronization_id: str, people: Sequence[PlannedPerson]
@@ -168,19 +185,15 @@ class Synchronizations:
         return {key: person_from_json(data) for key, data in found.items()}
 
     def _confirmed(
-        self, organization_id: str, synchronization_id: str, decisions: Decisions, planned: dict[str, PlannedPerson]
+        self, organization_id: str, synchronization_id: str, decided: Iterable[DecidedPerson]
     ) -> list[PlannedPerson]:
         """Return the pairs that somebody confirmed, as planned, with the question that was answered."""
-        confirmed = {f"u:{user_id}": employee_id for (user_id, employee_id), same in decisions.pairs.items() if same}
-        asked = self._store.persons(organization_id, synchronization_id, confirmed.keys())
-        return [
-            replace(pair, pairings=person_from_json(asked[key]).pairings)
-            for key, employee_id in sorted(confirmed.items())
-            if key in asked
-            and (pair := planned.get(key)) is not None
-            and pair.employee is not None
-            and pair.employee.id == employee_id
-        ]
+        pairs = (
+            self._planning.pair(organization_id, synchronization_id, person.outline.user_id, person.employee_id)
+            for person in decided
+            if person.confirmed
+        )
+        return sorted((pair for pair in pairs if pair is not None), key=lambda pair: pair.key)
 
     def decide(
         self, administrator: Administrator, synchronization_id: str, decisions: Sequence[DecisionInput], /
@@ -199,95 +212,153 @@ class Synchronizations:
         }
         so_far = self._store.decisions(organization_id, synchronization_id)
         if any(so_far.pairs.values()):
-            decided = {person.key: person for person in self._planning.decided(organization_id, synchronization_id)}
-            for pair in self._confirmed(organization_id, synchronization_id, so_far, decided):
-                if pair.key in planned:
-                    planned[pair.key] = replace(planned[pair.key], changes=pair.changes)
+            decided = self._planning.decided(organization_id, synchronization_id, so_far)
+            concerned = [person for person in decided if person.outline.key in planned]
+            for pair in self._confirmed(organization_id, synchronization_id, concerned):
+                planned[pair.key] = replace(planned[pair.key], changes=pair.changes)
         for decision in decisions:
             _check(decision, planned)
-        self._store.save_decisions(organization_id, synchronization_id, decisions, by=administrator.user_id)
+        if not self._store.save_decisions(organization_id, synchronization_id, decisions, by=administrator.user_id):
+            raise Conflict("already-applied")
 
     def summary(self, organization_id: str, synchronization_id: str, /) -> Summary:
         """Return exactly what *Synchronize users* would write with the decisions so far."""
-        run = self.get(organization_id, synchronization_id)
-        people = self._planning.decided(organization_id, synchronization_id)
-        decisions = self._store.decisions(organization_id, synchronization_id)
-        employment = self._connections.load(organization_id).settings.employment
-        return _summarize(
-            people,
-            created={key for key, wanted in decisions.creations.items() if wanted},
-            has_employment=employment is not None,
+        return self._summary(self.get(organization_id, synchronization_id))
+
+    def _summary(self, run: Synchronization) -> Summary:
+        decisions = self._store.decisions(run.organization_id, run.id)
+        settings = self._connections.load(run.organization_id).settings
+        return summarize(
+            self._planning.decided(run.organization_id, run.id, decisions),
             people_in_all=max(1, sum(run.situations.values())),
+            pages=math.ceil(run.progress.get("employees_total", 0) / EMPLOYEES_A_PAGE),
+            has_employment=settings.employment is not None,
+            thresholds=settings.thresholds,
         )
 
     def apply(
         self, administrator: Administrator, synchronization_id: str, /, *, confirmed: Sequence[str]
     ) -> Synchronization:
-        """Carry the decisions out.
+        """Carry the decisions out: those that were made when this was called, and no later one.
 
         Raises ``Conflict`` (``already-applied``; ``confirmation-missing`` naming what must be confirmed) and
         ``BadRequest`` (``employment-settings-missing``).
         """
         organization_id = administrator.organization_id
-        self._must_wait(self.get(organization_id, synchronization_id))
-        summary = self.summary(organization_id, synchronization_id)
-        if summary.missing:
-            raise BadRequest(summary.missing[0].code, summary.missing[0].params)
-        unconfirmed = [reason for reason in summary.confirm if reason.code not in confirmed]
-        if unconfirmed:
-            raise Conflict("confirmation-missing", {"codes": ",".join(reason.code for reason in unconfirmed)})
-        self._leave(organization_id, synchronization_id, SynchronizationState.APPLYING, "apply")
-        return self.get(organization_id, synchronization_id)
+        # Somebody may decide something in another browser just now: then what would be written is looked at again.
+        for _ in range(_LOOKS):
+            run = self.get(organization_id, synchronization_id)
+            self._must_wait(run)
+            summary = self._summary(run)
+            if summary.missing:
+                raise BadRequest(summary.missing[0].code, summary.missing[0].params)
+            unconfirmed = [reason for reason in summary.confirm if reason.code not in confirmed]
+            if unconfirmed:
+                raise Conflict("confirmation-missing", {"codes": ",".join(reason.code for reason in unconfirmed)})
+            if self._leave(run, SynchronizationState.APPLYING, "apply", decided=run.decided):
+                return self.get(organization_id, synchronization_id)
+        raise TransientError("state-unavailable", {"code": "deciding"})
 
     def cancel(self, administrator: Administrator, synchronization_id: str, /) -> Synchronization:
-        """Stop the run before its next batch; what was done stays done. Raises ``Conflict`` when it is over."""
+        """Stop the run before its next group of people; what was done stays done.
+
+        Raises ``Conflict`` when it is over.
+        """
         organization_id, cancelled = administrator.organization_id, SynchronizationState.CANCELLED
         # A run that moves on between the look and the change is looked at again.
         while not (run := self.get(organization_id, synchronization_id)).state.over:
             if run.state is SynchronizationState.AWAITING_DECISIONS:
-                with suppress(Conflict):
-                    self._leave(organization_id, synchronization_id, cancelled, "cancel")
+                if self._leave(run, cancelled, "cancel"):
                     return self.get(organization_id, synchronization_id)
             elif self._store.change(organization_id, synchronization_id, {"state": cancelled}, only_from=(run.state,)):
+                if run.state is SynchronizationState.APPLYING:
+                    # Whoever pressed *Synchronize users* may have died before the workflow was told.
+                    self._workflow.answer(self._store.token(organization_id, synchronization_id), "cancel")
                 return self.get(organization_id, synchronization_id)
+        self._answer_again(run)
         raise Conflict("synchronization-over")
 
     def outcomes(self, organization_id: str, synchronization_id: str, /, *, after: str, limit: int) -> OutcomePage:
-        """Return a page of the result."""
+        """Return a page of the result: who was to be changed first, then everybody who agreed from the beginning."""
+        run = self.get(organization_id, synchronization_id)
+        people: list[PersonOutcome] = []
+        if not after.startswith(_AGREED):
+            people, last = self._store.outcomes(organization_id, synchronization_id, after=after, limit=limit)
+            if last or not run.reached_applying:
+                return OutcomePage(tuple(people), last)
+            after = f"{_AGREED}0.0"
+        place = _AGREED_PLACE.fullmatch(after)
+        if place is None:
+            raise BadRequest("query-invalid", {"name": "after", "expected": "where the page before ended"})
+        number, start = map(int, place.groups())
+        while (chunk := self._store.chunk(organization_id, synchronization_id, IN_SYNC, number)) is not None:
+            room = limit - len(people)
+            people += [_unchanged(person_from_json(data)) for data in chunk[start : start + room]]
+            if len(chunk) > start + room:
+                return OutcomePage(tuple(people), f"{_AGREED}{number}.{start + room}")
+            number, start = number + 1, 0
+        return OutcomePage(tuple(people))
+
+    def result_csv(self, organization_id: str, synchronization_id: str, /) -> Iterator[str]:
+        """Yield the whole result as CSV for Excel: a header, then a line for every field of every person.
+
+        Swedish Excel separates with semicolons, and knows UTF-8 by the mark at its beginning. Reasons are codes and
+        parameters, words are those of the API; what a spreadsheet would take for a formula is text.
+        """
         self.get(organization_id, synchronization_id)
-        people, last = self._store.outcomes(organization_id, synchronization_id, after=after, limit=limit)
-        return OutcomePage(tuple(people), last)
+        yield "\ufeff" + csv_line(RESULT_COLUMNS)
+        after = ""
+        while True:
+            page = self.outcomes(organization_id, synchronization_id, after=after, limit=_ROWS_AT_ONCE)
+            for person in page.people:
+                for outcome in person.outcomes:
+                    yield csv_line(result_row(person, outcome))
+            after = page.after
+            if not after:
+                return
 
     def _must_wait(self, run: Synchronization) -> None:
         if run.state in (SynchronizationState.READING, SynchronizationState.PLANNING):
             raise Conflict("plan-not-ready")
         if run.state is not SynchronizationState.AWAITING_DECISIONS:
+            self._answer_again(run)
             raise Conflict("already-applied")
 
-    def _leave(self, organization_id: str, synchronization_id: str, state: SynchronizationState, answer: str) -> None:
-        """End the waiting; the state moves first, so that of two who press the button one is told."""
+    def _answer_again(self, run: Synchronization) -> None:
+        """Tell the workflow what was decided, in case whoever decided died before it was told."""
+        answer = {SynchronizationState.APPLYING: "apply", SynchronizationState.CANCELLED: "cancel"}.get(run.state)
+        begun = run.finished_at or "to_apply" in run.progress
+        token = self._store.token(run.organization_id, run.id) if answer and not begun else ""
+        if answer and token:
+            self._workflow.answer(token, answer)
+
+    def _leave(
+        self, run: Synchronization, state: SynchronizationState, answer: str, *, decided: str | None = None
+    ) -> bool:
+        """End the waiting; the state moves first, so that of two who press the button one is told.
+
+        ``False`` when the run moved on, or somebody decided something since it said ``decided``.
+        """
         waiting = SynchronizationState.AWAITING_DECISIONS
-        token = self._store.token(organization_id, synchronization_id)
-        if not self._store.change(organization_id, synchronization_id, {"state": state}, only_from=(waiting,)):
-            raise Conflict("already-applied")
+        place = (run.organization_id, run.id)
+        token = self._store.token(*place)
+        if not self._store.change(*place, {"state": state}, only_from=(waiting,), decided=decided):
+            return False
         try:
             self._workflow.answer(token, answer)
         except TransientError:
-            self._store.change(organization_id, synchronization_id, {"state": waiting}, only_from=(state,))
+            self._store.change(*place, {"state": waiting}, only_from=(state,))
             raise
+        return True
+
+
+def _unchanged(person: PlannedPerson) -> PersonOutcome:
+    return PersonOutcome(person.key, person.name, (FieldOutcome(PERSON, Outcome.UNCHANGED),))
 
 
 def _keys(pair: PlannedPerson) -> tuple[str, ...]:
     """Return the keys under which both halves of a pair stood before somebody called them the same person."""
     return tuple(f"{side}:{one.id}" for side, one in (("u", pair.user), ("e", pair.employee)) if one is not None)
-
-
-def _as_decided(person: PlannedPerson, planned: dict[str, PlannedPerson], joined: set[str]) -> PlannedPerson:
-    """Return a person of the stored plan with what the decisions make of the changes."""
-    if person.key in joined:
-        return replace(person, creates="", create_held=None)
-    decided = planned.get(person.key)
-    return replace(person, changes=decided.changes) if decided is not None and person.changes else person
 
 
 def _person_key(decision: DecisionInput) -> str:
@@ -311,58 +382,3 @@ def _check(decision: DecisionInput, planned: dict[str, PlannedPerson]) -> None:
             raise BadRequest("not-in-plan", {"what": "creation"})
     elif not any(change.field == decision.field for change in person.changes):
         raise BadRequest("not-in-plan", {"what": "change"})
-
-
-def _summarize(
-    people: Iterable[PlannedPerson], *, created: set[str], has_employment: bool, people_in_all: int
-) -> Summary:
-    to_huma: Counter[str] = Counter()
-    to_fortnox: Counter[str] = Counter()
-    bank: Counter[str] = Counter()
-    counts: Counter[str] = Counter()
-    clears = requests = 0
-    for person in people:
-        before = to_fortnox.total()
-        if person.creates and person.key in created and person.create_held is None:
-            counts[f"create_in_{person.creates}"] += 1
-        for change in person.changes:
-            if change.chosen is None:
-                counts["undecided"] += 1
-            elif change.chosen is Direction.LEAVE:
-                counts["left"] += 1
-            elif change.held is not None:
-                counts["held"] += 1
-            else:
-                to_there = to_fortnox if change.chosen is Direction.USE_HUMA else to_huma
-                to_there[change.field] += 1
-                clears += change.clears
-                if FIELDS[change.field].sensitive:
-                    bank["fortnox" if change.chosen is Direction.USE_HUMA else "huma"] += 1
-        # One request a person, however many fields it carries.
-        requests += to_fortnox.total() > before
-    requests += counts["create_in_fortnox"]
-    accounts = sum(bank.values())
-    confirm = []
-    if accounts >= BANK_LEAST and accounts > BANK_SHARE * people_in_all:
-        confirm.append(Reason("many-bank-accounts", {"count": str(accounts), "people": str(people_in_all)}))
-    if clears:
-        confirm.append(Reason("values-cleared", {"count": str(clears)}))
-    creations = counts["create_in_huma"] + counts["create_in_fortnox"]
-    if creations >= CREATIONS_LEAST:
-        confirm.append(Reason("many-creations", {"count": str(creations)}))
-    missing = []
-    if counts["create_in_fortnox"] and not has_employment:
-        missing.append(Reason("employment-settings-missing"))
-    return Summary(
-        to_huma=dict(to_huma),
-        to_fortnox=dict(to_fortnox),
-        bank_accounts=dict(bank),
-        create_in_huma=counts["create_in_huma"],
-        create_in_fortnox=counts["create_in_fortnox"],
-        undecided=counts["undecided"],
-        held=counts["held"],
-        left=counts["left"],
-        seconds=max(5, round(requests / REQUESTS_A_SECOND)),
-        confirm=tuple(confirm),
-        missing=tuple(missing),
-    )

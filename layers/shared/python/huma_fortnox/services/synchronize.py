@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from huma_fortnox.domain.errors import Conflict, ConsentNeeded, Defect, IntegrationError, LicenceMissing
 from huma_fortnox.domain.fields import read_employee, read_user
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
-from huma_fortnox.domain.plan_json import person_to_json
+from huma_fortnox.domain.plan_json import person_from_json
 from huma_fortnox.domain.plan_types import Situation
+from huma_fortnox.services.batches import batch_to_json, cut, is_left_out
 from huma_fortnox.services.model import (
     Activity,
     Cause,
@@ -23,12 +24,14 @@ from huma_fortnox.services.model import (
     PersonOutcome,
     SynchronizationState,
 )
-from huma_fortnox.services.planning import EMPLOYEES, USERS, employee_to_json, user_to_json
 from huma_fortnox.services.ports import USERS_A_PAGE
+from huma_fortnox.services.snapshot import EMPLOYEES, USERS, employees_to_json, users_to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from huma_fortnox.domain.outline import Outline
+    from huma_fortnox.domain.people import User
     from huma_fortnox.domain.plan_types import PlannedPerson
     from huma_fortnox.services.applying import Applying
     from huma_fortnox.services.consent_watch import ConsentWatch
@@ -46,11 +49,13 @@ if TYPE_CHECKING:
 BATCH = "batch"
 """Name of the chunks that hold what is to be applied."""
 
-IN_SYNC = "in_sync"
-"""Name of the chunks that list the people in agreement: many, and nobody has to decide about them."""
+PAGES_A_STEP = 4
+"""How many of Huma's pages one step reads: what 200 people take is kept in few bytes together."""
 
-_IN_SYNC_CHUNK = 200
-_BATCH_PEOPLE = 200
+LEFT_OUT = 999_999
+"""Stands for a batch of the people for whom nothing can be done."""
+
+_LEFT_OUT_GROUP = 50
 _CODE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 
 
@@ -62,6 +67,7 @@ STEPS = frozenset(
         "read_user_page",
         "plan",
         "await_decisions",
+        "end_undecided",
         "prepare_changes",
         "apply_batch",
         "record_failure",
@@ -114,107 +120,131 @@ class Synchronize:
             raise Conflict("synchronization-lock-lost")
 
     def read_fortnox(self, organization_id: str, run_id: str) -> None:
-        """Read all employees, 500 a request, and keep what the plan needs of them."""
+        """Read all employees, 500 a request, and keep what the plan needs of them; go on where an attempt stopped."""
         fortnox = self._systems.fortnox(organization_id)
         settings = self._connections.load(organization_id).settings.fields
         number, pages = 1, 1
         while number <= pages and not self._cancelled(organization_id, run_id):
-            page = fortnox.employees(number)
-            pages = page.pages
-            employees = [employee_to_json(read_employee(record, settings)) for record in page.employees]
-            if self._store.save_chunk(organization_id, run_id, EMPLOYEES, number, employees):
+            kept = self._store.chunk(organization_id, run_id, EMPLOYEES, number)
+            if kept is None:
+                page = fortnox.employees(number)
+                kept = {"pages": page.pages, "total": page.total}
+                kept["people"] = employees_to_json([read_employee(record, settings) for record in page.employees])
+                self._store.save_chunk(organization_id, run_id, EMPLOYEES, number, kept)
                 total = {"employees_total": page.total} if number == 1 else {}
-                self._store.count(organization_id, run_id, {"employees_read": len(employees), **total})
-            number += 1
+                self._store.count(organization_id, run_id, {"employees_read": len(page.employees), **total})
+            number, pages = number + 1, kept["pages"]
 
     def count_users(self, organization_id: str, run_id: str) -> dict[str, list[int]]:
-        """Return the numbers of Huma's pages of users."""
+        """Return the numbers of the steps in which Huma's users are read, some pages of 50 each."""
         page = self._systems.huma(organization_id).users(0)
-        if self._store.save_chunk(organization_id, run_id, "users-total", 0, page.total):
-            self._store.count(organization_id, run_id, {"users_total": page.total})
-        return {"pages": list(range(math.ceil(page.total / USERS_A_PAGE)))}
+        self._store.change(organization_id, run_id, {"progress": {"users_total": page.total}})
+        return {"pages": list(range(math.ceil(page.total / (USERS_A_PAGE * PAGES_A_STEP))))}
 
     def read_user_page(self, organization_id: str, run_id: str, number: int) -> None:
-        """Read one page of users with their details, and keep what the plan needs of them."""
+        """Read some pages of users with their details, and keep what the plan needs of them."""
         if self._cancelled(organization_id, run_id):
             return
         huma = self._systems.huma(organization_id)
-        records = huma.details(huma.users(number).user_ids)
-        users = [user_to_json(read_user(record)) for record in records]
-        if self._store.save_chunk(organization_id, run_id, USERS, number, users):
+        users: list[User] = []
+        for page in range(number * PAGES_A_STEP, (number + 1) * PAGES_A_STEP):
+            listed = huma.users(page)
+            users += map(read_user, huma.details(listed.user_ids))
+            if listed.total <= (page + 1) * USERS_A_PAGE:
+                break
+        if self._store.save_chunk(organization_id, run_id, USERS, number, users_to_json(users)):
             self._store.count(organization_id, run_id, {"users_read": len(users)})
 
-    def plan(self, organization_id: str, run_id: str) -> None:
-        """Compare both sides and keep what was found."""
+    def plan(self, organization_id: str, run_id: str) -> dict[str, int]:
+        """Compare both sides, keep what was found, and return how many people there is anything to do about."""
         if not self._store.change(
             organization_id,
             run_id,
             {"state": SynchronizationState.PLANNING},
             only_from=(SynchronizationState.READING, SynchronizationState.PLANNING),
         ):
-            return
-        people = self._planning.undecided(organization_id, run_id)
-        self._store.save_people(
-            organization_id,
-            run_id,
-            (
-                (person.situation.value, person.key, person_to_json(person))
-                for person in people
-                if person.situation is not Situation.IN_SYNC
-            ),
-        )
-        agreed = [person_to_json(person) for person in people if person.situation is Situation.IN_SYNC]
-        for number, start in enumerate(range(0, len(agreed), _IN_SYNC_CHUNK)):
-            chunk = agreed[start : start + _IN_SYNC_CHUNK]
-            self._store.save_chunk(organization_id, run_id, IN_SYNC, number, chunk)
-        situations = Counter(person.situation.value for person in people)
-        changes = sum(len(person.changes) for person in people)
+            return {"to_decide": 0}
+        found = self._planning.plan(organization_id, run_id)
         self._store.change(
             organization_id,
             run_id,
-            {"situations": {situation.value: situations[situation.value] for situation in Situation}},
+            {
+                "situations": {situation.value: found.situations[situation.value] for situation in Situation},
+                "notes": found.notes,
+                "progress": {"planned": found.people, "changes": found.changes, "to_link": found.to_link},
+            },
         )
-        if self._store.save_chunk(organization_id, run_id, "changes", 0, changes):
-            self._store.count(organization_id, run_id, {"changes": changes})
+        return {"to_decide": found.to_decide}
 
     def await_decisions(self, organization_id: str, run_id: str, token: str) -> None:
-        """Keep the workflow's token and wait for the administrator, unless the run was cancelled meanwhile."""
-        if not self._store.save_token(organization_id, run_id, token):
-            self._workflow.answer(token, "cancel")
+        """Keep the workflow's token and wait for the administrator, unless the waiting was ended meanwhile."""
+        if self._store.save_token(organization_id, run_id, token):
+            return
+        run = self._store.load(organization_id, run_id)
+        # Decided on an earlier token of this very wait, which went unheard.
+        applies = run is not None and run.state is SynchronizationState.APPLYING
+        self._workflow.answer(token, "apply" if applies else "cancel")
+
+    def end_undecided(self, organization_id: str, run_id: str) -> None:
+        """End a run about which nobody decided in time; nothing was written."""
+        self._store.change(
+            organization_id,
+            run_id,
+            {"state": SynchronizationState.CANCELLED, "reason": Reason("decisions-timed-out")},
+            only_from=(SynchronizationState.AWAITING_DECISIONS,),
+        )
 
     def prepare_changes(self, organization_id: str, run_id: str) -> dict[str, list[int]]:
         """Carry the decisions through the plan and cut the work into batches; return their numbers."""
-        # The workflow was told to apply, even if that seemed to have failed and the run went back to waiting.
+        # The workflow was told to apply, even if that seemed to have failed and the run went back to waiting. Without
+        # anything to decide it comes here from planning.
         if not self._store.change(
             organization_id,
             run_id,
             {"state": SynchronizationState.APPLYING},
-            only_from=(SynchronizationState.AWAITING_DECISIONS, SynchronizationState.APPLYING),
+            only_from=(
+                SynchronizationState.PLANNING,
+                SynchronizationState.AWAITING_DECISIONS,
+                SynchronizationState.APPLYING,
+            ),
         ):
             return {"batches": []}
-        people = self._planning.decided(organization_id, run_id)
-        pages = {
-            employee_id: page for employee_id, (page, _) in self._planning.employees(organization_id, run_id).items()
-        }
-        created = {key for key, wanted in self._store.decisions(organization_id, run_id).creations.items() if wanted}
-        batches = list(_batches(people, pages, created))
-        for number, batch in enumerate(batches):
-            self._store.save_chunk(organization_id, run_id, BATCH, number, batch)
-        to_apply = sum(len(batch["people"]) for batch in batches)
-        if self._store.save_chunk(organization_id, run_id, "to-apply", 0, to_apply):
-            self._store.count(organization_id, run_id, {"to_apply": to_apply})
-        for person in people:
-            if person.situation in (Situation.BLOCKED, Situation.AMBIGUOUS):
-                self._store.save_outcome(organization_id, run_id, _held(person), None)
-        return {"batches": list(range(len(batches)))}
+        run = self._store.load(organization_id, run_id)
+        progress = run.progress if run is not None else {}
+        decisions = self._store.decisions(organization_id, run_id)
+        people = self._planning.decided(organization_id, run_id, decisions)
+        wanted = {person.employee_id or person.outline.employee_id for person in people}
+        page_of: dict[str, int] = {}
+        pages = 0
+        for page, employees in self._planning.employees(organization_id, run_id):
+            page_of.update((employee.id, page) for employee in employees if employee.id in wanted)
+            pages = max(pages, page)
+        work = cut(people, page_of, pages=pages, to_link=progress.get("to_link", 0))
+        for number, batch in enumerate(work.batches):
+            self._store.save_chunk(organization_id, run_id, BATCH, number, batch_to_json(batch))
+        self._tell_left_out(organization_id, run_id, [person.outline for person in people if is_left_out(person)])
+        self._store.change(organization_id, run_id, {"progress": {"to_apply": work.people, "requests": work.requests}})
+        return {"batches": list(range(len(work.batches)))}
 
-    def apply_batch(self, organization_id: str, run_id: str, number: int) -> None:
-        """Carry out one batch, unless the run was cancelled."""
+    def _tell_left_out(self, organization_id: str, run_id: str, outlines: Sequence[Outline]) -> None:
+        """Record why nothing was done for people who are ambiguous or blocked."""
+        for group, start in enumerate(range(0, len(outlines), _LEFT_OUT_GROUP)):
+            some = outlines[start : start + _LEFT_OUT_GROUP]
+            found = self._store.persons(
+                organization_id,
+                run_id,
+                [outline.key for outline in some],
+                sorted({outline.situation.value for outline in some}),
+            )
+            told = [_held(person_from_json(found[outline.key])) for outline in some if outline.key in found]
+            self._store.end_group(organization_id, run_id, LEFT_OUT, group, told)
+
+    def apply_batch(self, organization_id: str, run_id: str, number: int) -> dict[str, bool]:
+        """Carry out one batch, unless the run was cancelled; return whether there is more of it to do."""
         if self._cancelled(organization_id, run_id):
-            return
+            return {"more": False}
         batch = self._store.chunk(organization_id, run_id, BATCH, number)
-        if batch is not None:
-            self._applying.apply(organization_id, run_id, batch)
+        return {"more": batch is not None and self._applying.apply(organization_id, run_id, number, batch)}
 
     def record_failure(self, organization_id: str, run_id: str, error: Mapping[str, Any]) -> None:
         """Note why the run failed, unless it had ended; a lost consent or licence also stops the connection."""
@@ -254,6 +284,9 @@ class Synchronize:
         run = self._store.load(organization_id, run_id)
         if run is None or run.finished_at:
             return
+        if run.reached_applying:
+            # Who agreed from the beginning is told of by the plan alone.
+            counts[Outcome.UNCHANGED.value] += run.situations.get(Situation.IN_SYNC.value, 0)
         if run.state is SynchronizationState.FINISHED:
             self._connections.change(
                 organization_id,
@@ -264,7 +297,8 @@ class Synchronize:
                 self._on_finished(organization_id)
         self._log(run)
         # Last, so that a repetition does what this attempt may not have come to, and then nothing.
-        self._store.change(organization_id, run_id, {"outcomes": dict(counts), "finished_at": now})
+        done = {"applied": run.progress["to_apply"]} if "to_apply" in run.progress and run.finished else {}
+        self._store.change(organization_id, run_id, {"outcomes": dict(+counts), "finished_at": now, "progress": done})
 
     def unlock(self, organization_id: str, run_id: str) -> None:
         """Let the next run start."""
@@ -285,29 +319,6 @@ class Synchronize:
                 actor=run.started_by.name,
             ),
         )
-
-
-def _batches(
-    people: tuple[PlannedPerson, ...], pages: Mapping[str, int], created: set[str]
-) -> Iterator[dict[str, Any]]:
-    """Yield the work in the order it is done: pairs page by page of Fortnox, then new employees, then new users."""
-    paired: dict[int, list[PlannedPerson]] = {}
-    creations: dict[str, list[PlannedPerson]] = {"fortnox": [], "huma": []}
-    for person in people:
-        if person.user and person.employee:
-            if person.changes or not person.linked:
-                paired.setdefault(pages[person.employee.id], []).append(person)
-        elif person.key in created and person.creates:
-            creations[person.creates].append(person)
-    for page in sorted(paired):
-        yield _batch("pairs", paired[page], page)
-    for side, chosen in creations.items():
-        for start in range(0, len(chosen), _BATCH_PEOPLE):
-            yield _batch(f"create_in_{side}", chosen[start : start + _BATCH_PEOPLE], 0)
-
-
-def _batch(kind: str, people: list[PlannedPerson], page: int) -> dict[str, Any]:
-    return {"kind": kind, "page": page, "people": [person_to_json(person) for person in people]}
 
 
 def _held(person: PlannedPerson) -> PersonOutcome:
