@@ -132,7 +132,7 @@ class RealTimeScene:
             vault=self.vault,
             systems=self.systems,
             brake=self.brake,
-            newcomers=Newcomers(store=self.store, systems=self.systems),
+            newcomers=lambda: Newcomers(store=self.store, systems=self.systems),
             consent_watch=self.watch,
             clock=self.clock,
         )

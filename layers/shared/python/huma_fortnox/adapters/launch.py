@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import jwt
-
 from huma_fortnox.adapters.http import Action, Call, ErrorTable, HttpPolicy, Rule, Verdict
 from huma_fortnox.domain.errors import NotSignedIn, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import jwt
 
     from huma_fortnox.adapters.http import Answer
 
@@ -50,6 +50,9 @@ class HumaTokens:
         Raises ``NotSignedIn`` (``launch-expired``, ``launch-not-for-us``, ``launch-invalid``) and
         ``TransientError`` when Huma's keys cannot be fetched.
         """
+        # Imported where needed: it brings cryptography along, and most requests come with a session instead.
+        import jwt
+
         try:
             header = jwt.get_unverified_header(token)
             key = self._key(str(header.get("kid", "")))
@@ -80,6 +83,8 @@ class HumaTokens:
         return self._keys.get(kid)
 
     def _fetch(self) -> dict[str, jwt.PyJWK]:
+        import jwt
+
         document = self._http.send(Call("huma.keys", "GET", self._jwks_url), self).document
         try:
             return {key.key_id: key for key in jwt.PyJWKSet.from_dict(document).keys if key.key_id}

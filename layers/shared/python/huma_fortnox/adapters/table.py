@@ -12,14 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from huma_fortnox.adapters.attribute_values import from_attribute, to_attribute
 from huma_fortnox.domain.errors import BadRequest, Defect, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from decimal import Decimal
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -39,21 +38,6 @@ _OURS_TO_MEND = {
     "ValidationException",
 }
 """Refusals that no repetition changes: a request of ours that is wrong, or a right that is missing."""
-
-
-def _plain(value: Any) -> Any:
-    """Turn what DynamoDB gives (Decimal, Binary, set) into plain Python values."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, Binary):
-        return bytes(value)  # type: ignore[call-overload]  # the stubs miss Binary.__bytes__
-    return _number(value) if value.__class__.__name__ == "Decimal" else value
-
-
-def _number(value: Decimal) -> int | float:
-    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _possible(pk: str, sk: str) -> bool:
@@ -93,8 +77,6 @@ class Table:
         self.client = client
         self.name = name
         self.clock = clock
-        self._serializer = TypeSerializer()
-        self._deserializer = TypeDeserializer()
 
     def get(self, pk: str, sk: str, *, consistent: bool = True) -> Item | None:
         """Return the item, or ``None`` when there is none or it has expired."""
@@ -331,12 +313,12 @@ class Table:
         return extra
 
     def _marshal(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: self._serializer.serialize(value) for name, value in values.items()}
+        return {name: to_attribute(value) for name, value in values.items()}
 
     def _read(self, raw: Mapping[str, Any] | None) -> Item | None:
         if not raw:
             return None
-        item: Item = {name: _plain(self._deserializer.deserialize(value)) for name, value in raw.items()}
+        item: Item = {name: from_attribute(value) for name, value in raw.items()}
         expires_at = item.get("expires_at")
         return None if expires_at is not None and expires_at <= self.clock() else item
 

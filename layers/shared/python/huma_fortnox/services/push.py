@@ -33,7 +33,7 @@ from huma_fortnox.services.real_time import PERSON, HeldField, HeldPerson, Pushe
 from huma_fortnox.services.writing import write_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from huma_fortnox.domain.digest import Digest
     from huma_fortnox.domain.people import Link, User
@@ -63,7 +63,7 @@ _TOLD_ONCE = (Outcome.HELD, Outcome.FAILED, Outcome.SKIPPED)
 
 
 class Push:
-    """Carries changes of users to Fortnox."""
+    """Carries changes of users to Fortnox; ``newcomers`` is asked for where somebody is to be created."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Push:
         vault: Vault,
         systems: Systems,
         brake: BankBrake,
-        newcomers: Newcomers,
+        newcomers: Callable[[], Newcomers],
         consent_watch: ConsentWatch,
         clock: Clock,
     ) -> None:
@@ -218,7 +218,7 @@ class _OneUser:
         settings = connection.settings
         if not settings.create_automatically:
             return self._settle(name_of(user), [FieldOutcome(PERSON, Outcome.HELD, _FORTNOX, WAITING)], {})
-        created = self._parts.newcomers.create(
+        created = self._parts.newcomers().create(
             self._organization_id,
             user,
             settings,
@@ -235,7 +235,7 @@ class _OneUser:
 
     def finish_creation(self, user: User, record: Record, outcomes: Sequence[FieldOutcome]) -> Pushed:
         """Do what is left once somebody who was created is linked, also when that was cut off before."""
-        done = self._parts.newcomers.write_back(
+        done = self._parts.newcomers().write_back(
             self._organization_id, user, record, self._link, self._settings, self._digest
         )
         told = [*outcomes, *done.outcomes]
