@@ -64,7 +64,8 @@ def difference_rows(page: Page) -> list[tuple[str, str, str, str, str]]:
     """Read the lines of step 1 from its page, by name; the name stands on a person's first line."""
     rows = []
     for section in sorted(page.main.all("section", class_="person"), key=_name):
-        name, body = _name(section, number=False), section.first("tbody")
+        name, body = _name(section, number=False), section.first("table", class_="differences")
+        body = body.first("tbody") if body else None
         for line in body.all("tr") if body else ():
             label, (huma, fortnox, choice) = line.first("th"), line.all("td")
             held = choice.first("p", class_="held")

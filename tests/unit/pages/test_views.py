@@ -6,7 +6,7 @@ import pytest
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.people import FieldSettings
-from huma_fortnox.domain.plan_types import PlannedPerson, Situation
+from huma_fortnox.domain.plan_types import Pairing, PlannedPerson, Situation
 from huma_fortnox.pages import views
 from huma_fortnox.pages.render import render, strong
 from huma_fortnox.pages.texts import texts
@@ -47,11 +47,49 @@ def test_a_person_is_called_by_the_best_name_there_is(person: PlannedPerson, nam
     assert person_name(person) == name
 
 
-def test_candidates_on_the_same_page_are_described_with_name_and_address() -> None:
+def test_a_pair_is_shown_side_by_side_with_what_agrees() -> None:
     [two] = [each for each in shown(*PLAN) if each.key == "u:two"]
-    assert two.candidates[0].employee == "Tove Möjlig two@example.se, no. 21"
-    assert two.candidates[1].employee == "no. 22"
-    assert two.candidates[1].evidence == "E-mail, Name"
+    first, second = two.candidates
+    assert first.question == "Is Två Möjliga in Huma the same person as Tove Möjlig, no. 21, in Fortnox?"
+    assert [(each.label, each.huma, each.fortnox, each.agrees) for each in first.traits] == [
+        ("Name", "Två Möjliga", "Tove Möjlig", False),
+        ("E-mail", "two@example.se", "two@example.se", True),
+        ("Employment ID", "", "21", False),
+    ]
+    assert second.traits[0].agrees
+
+
+def test_the_other_half_of_a_pair_is_named_though_it_stands_on_another_page() -> None:
+    [two] = [each for each in PLAN if each.key == "u:two"]
+    other = PlannedPerson("e:22", Situation.AMBIGUOUS, employee=employee("22", "Tova", "Möjligt", active=False))
+    [found] = views.people(PeoplePage((two,), Decisions(), others={"e:22": other}), SHOW, T)
+    assert found.candidates[1].traits[0].fortnox == "Tova Möjligt"
+    assert found.candidates[1].traits[-1].fortnox == "Inactive in Fortnox"
+    assert found.candidates[0].traits[0].fortnox == ""
+
+
+def test_what_agrees_beside_the_values_shown_is_named() -> None:
+    pairing = Pairing("1", "7", ("identity_number", "name", "email"))
+    person = PlannedPerson("u:1", Situation.ONLY_IN_HUMA, user("1", "Anna", "Berg"), pairings=(pairing,))
+    assert shown(person)[0].candidates[0].evidence == "Personal identity number"
+
+
+def test_a_pair_is_not_asked_about_again_in_another_list_of_the_page() -> None:
+    asked: set[tuple[str, str]] = set()
+    plan = {each.key: each for each in PLAN}
+    [two] = views.people(PeoplePage((plan["u:two"],), Decisions()), SHOW, T, asked)
+    [other] = views.people(PeoplePage((plan["e:21"],), Decisions()), SHOW, T, asked)
+    assert (len(two.candidates), other.candidates, other.asked_above) == (2, (), True)
+
+
+def test_an_account_is_shown_in_full_for_the_person_asked_for_and_nobody_else() -> None:
+    account = change("bank_account", {"number": "6112 512028001", "country": "SE"}, None)
+    people = [PlannedPerson(f"u:{who}", Situation.DIFFERS, user(who, "A", "B"), changes=(account,)) for who in "ab"]
+    everything = shower(FieldSettings(), masked=False)
+    one, other = views.people(PeoplePage(tuple(people), Decisions()), SHOW, T, revealed="u:a", show_all=everything)
+    assert (one.revealed, other.revealed, other.masked) == (True, False, True)
+    assert "512028001" in "".join(one.differences[0].huma).replace(" ", "")
+    assert "".join(other.differences[0].huma) == "Handelsbanken •••• 8001"
 
 
 def test_a_field_that_cannot_be_empty_offers_no_direction_that_would_empty_it() -> None:

@@ -31,3 +31,12 @@ def with_query(path: str, **query: str) -> str:
     """Return an address with these query parameters, empty ones left out."""
     filled = {name: value for name, value in query.items() if value}
     return f"{path}?{urlencode(filled)}" if filled else path
+
+
+def anchor(key: str) -> str:
+    """Return the id of a person's place on a page.
+
+    >>> anchor("u:3780"), anchor("e:A 7")
+    ('at-u:3780', 'at-e:A%207')
+    """
+    return f"at-{quote(key, safe=':')}"

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from huma_fortnox.domain.plan_types import Change, PlannedPerson
 
 
-def shower(settings: FieldSettings) -> Callable[[str, Raw, Side], str]:
-    """Return the function that shows a field's value: field key, raw value, side; bank accounts masked."""
+def shower(settings: FieldSettings, *, masked: bool = True) -> Callable[[str, Raw, Side], str]:
+    """Return the function that shows a field's value: field key, raw value, side; bank accounts usually masked."""
     # The fields bring the libraries for phone numbers and countries with them: only pages with values need those.
     from huma_fortnox.domain.fields import shown
 
     def show(field_key: str, raw: Raw, side: Side) -> str:
-        return shown(field_key, raw, side, settings, masked=True)
+        return shown(field_key, raw, side, settings, masked=masked)
 
     return show
 

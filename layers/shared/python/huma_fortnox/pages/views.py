@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.decisions import Direction
 from huma_fortnox.domain.outcome import Outcome
 from huma_fortnox.domain.people import Side
-from huma_fortnox.domain.plan_types import Situation
-from huma_fortnox.pages.values import marked, offered, person_name
+from huma_fortnox.domain.plan_types import Changed, Situation
+from huma_fortnox.pages import addresses
+from huma_fortnox.pages.values import marked, offered, person_name, sensitive_keys
 
 if TYPE_CHECKING:
     from huma_fortnox.domain.decisions import Decisions
@@ -55,25 +56,42 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Trait:
+    """One line of a pair, side by side; ``agrees`` where it speaks for the same person."""
+
+    label: str
+    huma: str
+    fortnox: str
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pair to confirm or deny, both sides described."""
+    """A pair to confirm or deny, both sides side by side; ``evidence`` is what else speaks for it."""
 
     user_id: str
     employee_id: str
-    user: str
-    employee: str
+    question: str
+    traits: tuple[Trait, ...]
     evidence: str
     was: str
 
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """A person of the plan as a page shows them."""
+    """A person of the plan as a page shows them.
+
+    ``new``: nothing of theirs was compared before. ``masked``: values are shown in part, until they are ``revealed``.
+    """
 
     key: str
+    anchor: str
     name: str
     employee_id: str
     inactive: str
+    new: bool
+    masked: bool
+    revealed: bool
     differences: tuple[Difference, ...]
     candidates: tuple[Candidate, ...]
     asked_above: bool
@@ -106,12 +124,30 @@ class OutcomeView:
     explained: Explained | None
 
 
-def people(page: PeoplePage, show: Show, t: Texts) -> list[PersonView]:
-    """Return the people of a page; a pair is asked about once, though it concerns two of them."""
-    asked: set[tuple[str, str]] = set()
-    users = {each.user.id: each.user for each in page.people if each.user}
-    employees = {each.employee.id: each.employee for each in page.people if each.employee}
-    return [_person(each, page.decisions, users, employees, asked, show, t) for each in page.people]
+def people(
+    page: PeoplePage,
+    show: Show,
+    t: Texts,
+    asked: set[tuple[str, str]] | None = None,
+    *,
+    revealed: str = "",
+    show_all: Show | None = None,
+) -> list[PersonView]:
+    """Return the people of a page; a pair is asked about once, though it concerns two of them.
+
+    ``asked`` are the pairs that are asked about above, and gets those of this page added. ``revealed`` is the key of
+    a person whose values ``show_all`` shows in full.
+    """
+    asked = set() if asked is None else asked
+    everybody = (*page.others.values(), *page.people)
+    users = {each.user.id: each.user for each in everybody if each.user}
+    employees = {each.employee.id: each.employee for each in everybody if each.employee}
+    found = []
+    for each in page.people:
+        full = show_all is not None and each.key == revealed
+        person = _person(each, page.decisions, users, employees, asked, show_all if show_all and full else show, t)
+        found.append(replace(person, revealed=full and person.masked))
+    return found
 
 
 def _person(
@@ -125,6 +161,7 @@ def _person(
 ) -> PersonView:
     pairings = [each for each in person.pairings if (each.user_id, each.employee_id) not in asked]
     asked.update((each.user_id, each.employee_id) for each in pairings)
+    money = sensitive_keys()
     inactive = ""
     if person.user is not None and not person.user.active:
         inactive = t("people.deactivated-in-huma")
@@ -132,13 +169,17 @@ def _person(
         inactive = t("people.inactive-in-fortnox")
     return PersonView(
         key=person.key,
+        anchor=addresses.anchor(person.key),
         name=person_name(person),
         employee_id=person.employee.id if person.employee else "",
         inactive=inactive,
+        new=bool(person.changes) and all(each.changed is Changed.NEVER_COMPARED for each in person.changes),
+        masked=any(each.field in money for each in person.changes),
+        revealed=False,
         differences=tuple(
             _difference(change, decisions.is_exact(person.key, change.field), show, t) for change in person.changes
         ),
-        candidates=tuple(_candidate(pairing, decisions, users, employees, t) for pairing in pairings),
+        candidates=tuple(_candidate(pairing, decisions, users, employees, show, t) for pairing in pairings),
         asked_above=len(pairings) < len(person.pairings),
         reasons=_explained(person.reasons, t),
         notes=_explained(person.notes, t),
@@ -162,7 +203,7 @@ def _difference(change: Change, exact: bool, show: Show, t: Texts) -> Difference
         label=t.field(change.field),
         huma=huma,
         fortnox=fortnox,
-        changed=t(f"changed.{change.changed.value}"),
+        changed="" if change.changed is Changed.NEVER_COMPARED else t(f"changed.{change.changed.value}"),
         why=t.reason(change.why).sentence,
         held=t.reason(change.held) if change.held else None,
         clears=_clearing(change, t),
@@ -202,27 +243,62 @@ def _candidate(
     decisions: Decisions,
     users: Mapping[str, User],
     employees: Mapping[str, Employee],
+    show: Show,
     t: Texts,
 ) -> Candidate:
     user, employee = users.get(pairing.user_id), employees.get(pairing.employee_id)
     same = decisions.pairs.get((pairing.user_id, pairing.employee_id))
+    shown = {"name", *_TRAITS}
     return Candidate(
         user_id=pairing.user_id,
         employee_id=pairing.employee_id,
-        user=_described(user, t) or pairing.user_id,
-        employee=t("people.employee", name=_described(employee, t), number=pairing.employee_id).strip(" ,"),
+        question=t(
+            "pair.question",
+            huma=_name(user) or pairing.user_id,
+            fortnox=_name(employee) or t("side.fortnox"),
+            number=pairing.employee_id,
+        ),
+        traits=tuple(_traits(user, employee, pairing, show, t)),
         evidence=", ".join(
-            t(f"evidence.{each}") if t.has(f"evidence.{each}") else t.field(each) for each in pairing.evidence
+            t(f"evidence.{each}") if t.has(f"evidence.{each}") else t.field(each)
+            for each in pairing.evidence
+            if each not in shown
         ),
         was={None: "", True: "same", False: "different"}[same],
     )
 
 
-def _described(party: User | Employee | None, t: Texts) -> str:
-    if party is None:
-        return ""
-    parts = [party.values.get("given_name"), party.values.get("family_name"), party.values.get("email")]
+_TRAITS = ("email", "employment_id", "phone")
+"""What is shown of a pair beside the name."""
+
+
+def _traits(
+    user: User | Employee | None, employee: User | Employee | None, pairing: Pairing, show: Show, t: Texts
+) -> Iterator[Trait]:
+    yield Trait(t("pair.name"), _name(user), _name(employee), "name" in pairing.evidence)
+    for key in _TRAITS:
+        huma = show(key, user.values.get(key), Side.HUMA) if user else ""
+        fortnox = show(key, employee.values.get(key), Side.FORTNOX) if employee else ""
+        if key == "employment_id":
+            fortnox = pairing.employee_id
+        if huma or fortnox:
+            yield Trait(t.field(key), huma, fortnox, key in pairing.evidence)
+    if not (_is_active(user) and _is_active(employee)):
+        yield Trait(
+            t("pair.state"),
+            t("pair.active") if _is_active(user) else t("people.deactivated-in-huma"),
+            t("pair.active") if _is_active(employee) else t("people.inactive-in-fortnox"),
+            agrees=False,
+        )
+
+
+def _name(party: User | Employee | None) -> str:
+    parts = (party.values.get("given_name"), party.values.get("family_name")) if party is not None else ()
     return " ".join(part for part in parts if isinstance(part, str) and part)
+
+
+def _is_active(party: User | Employee | None) -> bool:
+    return party is None or party.active
 
 
 def picture(situations: Mapping[str, int], t: Texts) -> list[Slice]:
@@ -245,7 +321,7 @@ def outcomes(found: Sequence[FieldOutcome], t: Texts) -> list[OutcomeView]:
     order = {Outcome.FAILED: 0, Outcome.HELD: 1, Outcome.SKIPPED: 2, Outcome.DONE: 3, Outcome.UNCHANGED: 4}
     return [
         OutcomeView(
-            field=t.field(each.field),
+            field=_what(each, t),
             outcome=each.outcome.value,
             label=t(f"outcome.{each.outcome.value}"),
             target=t(f"side.{each.target}") if each.target else "",
@@ -253,6 +329,15 @@ def outcomes(found: Sequence[FieldOutcome], t: Texts) -> list[OutcomeView]:
         )
         for each in sorted(found, key=lambda one: order[one.outcome])
     ]
+
+
+def _what(outcome: FieldOutcome, t: Texts) -> str:
+    """Name what an outcome is about; of a person as a whole, what became of them."""
+    if outcome.field == "person" and outcome.outcome is Outcome.DONE:
+        return t("result.added")
+    if outcome.field == "person" and outcome.outcome is Outcome.UNCHANGED:
+        return t("result.all-fields")
+    return t.field(outcome.field)
 
 
 def needs_attention(entries: Iterable[Activity]) -> list[tuple[Activity, FieldOutcome]]:

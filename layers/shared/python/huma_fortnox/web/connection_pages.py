@@ -86,9 +86,12 @@ class ConnectionPages:
 
     def _active(self, request: Request, session: Session, connection: Connection) -> Response[str]:
         organization = connection.organization_id
-        last = None
-        current = self._synchronizations.current(organization)
-        if connection.last_synchronization and current is None:
+        last = current = self._synchronizations.current(organization)
+        if current is not None and current.state.over:
+            current = None  # it still has the lock while its result is being sent
+        elif current is not None:
+            last = None
+        elif connection.last_synchronization:
             last = self._synchronizations.get(organization, connection.last_synchronization)
         entries = self._activity.page(organization, after="", limit=ACTIVITY_ROWS).entries
         t = texts(request.locale)

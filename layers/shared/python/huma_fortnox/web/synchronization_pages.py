@@ -92,7 +92,9 @@ class SynchronizationPages:
             found.organization_id, found.id, situation=situation, after=after, limit=ROWS
         )
         t = texts(request.locale)
-        show = shower(self._connect.connection(found.organization_id).settings.fields)
+        settings = self._connect.connection(found.organization_id).settings.fields
+        revealed = request.query.get("reveal", "")
+        show_all = shower(settings, masked=False) if revealed else None
         return self._visitor.show(
             "differences.html",
             request,
@@ -101,7 +103,9 @@ class SynchronizationPages:
             situation=situation.value,
             tabs=[each.value for each in views.FIRST_STEP],
             slices=views.picture(found.situations, t),
-            people=views.people(page, show, t),
+            people=views.people(page, shower(settings), t, revealed=revealed, show_all=show_all),
+            revealed=revealed,
+            money=sensitive_keys(),
             decisions=page.decisions,
             fields=field_keys(),
             directions={"": tuple(Direction)} | {key: directions(key) for key in field_keys()},
@@ -120,15 +124,17 @@ class SynchronizationPages:
         if then == "continue":
             return see_other(addresses.synchronization(synchronization_id, "new-people"))
         after = {"next": form.get("next_after"), "first": ""}.get(then, form.get("after"))
-        return see_other(
-            addresses.synchronization(
-                synchronization_id,
-                "differences",
-                situation=show or form.get("situation"),
-                after="" if show else after,
-                saved="1" if decisions else "",
-            )
+        reveal = next((value for name, value in form.pairs if name == "reveal"), None)
+        address = addresses.synchronization(
+            synchronization_id,
+            "differences",
+            situation=show or form.get("situation"),
+            after="" if show else after,
+            reveal=form.get("revealed") if reveal is None else reveal,
+            saved="1" if decisions else "",
         )
+        place = form.get("undo").partition(":")[2] or reveal or (form.get("revealed") if reveal == "" else "")
+        return see_other(f"{address}#{addresses.anchor(place)}" if place else address)
 
     def new_people(self, request: Request, synchronization_id: str) -> Response[str]:
         """Step 2: whom to create where."""
@@ -150,12 +156,13 @@ class SynchronizationPages:
         settings = self._connect.connection(found.organization_id).settings
         show = shower(settings.fields)
         lists = []
+        asked: set[tuple[str, str]] = set()
         for name, situation in LISTS.items():
             after = request.query.get(f"{name}_after", "")
             page = self._synchronizations.people(
                 found.organization_id, found.id, situation=situation, after=after, limit=ROWS
             )
-            people = views.people(page, show, t)
+            people = views.people(page, show, t, asked)
             lists.append(
                 {
                     "name": name,
