@@ -40,7 +40,6 @@ IN_FORTNOX: dict[str, dict[str, str]] = {
     "Doris Provström": {"EmployedTo": "2025-06-30"},
     "Edvin Testdal": {"EmployedTo": "2025-08-31"},
     "Yasmin Sagolind": {
-        "EmployeeId": "1029",
         "FirstName": "Yasmin",
         "LastName": "Sagolind",
         "Email": "yasmin.sagolind@example.com",
@@ -56,7 +55,6 @@ IN_FORTNOX: dict[str, dict[str, str]] = {
         "SalaryForm": "MAN",
     },
     "Åke Sundfiktion": {
-        "EmployeeId": "1030",
         "FirstName": "Åke",
         "LastName": "Sundfiktion",
         "Email": "ake.sundfiktion@example.com",
@@ -84,8 +82,6 @@ IN_HUMA: dict[str, dict[str, str]] = {
         "bankAccount.country": "SE",
         "positions.firstDayOfWork": "2023-09-04",
     },
-    "Yasmin Sagolind": {"employmentId": "1029"},
-    "Åke Sundfiktion": {"employmentId": "1030"},
     "Agnes Fiktivdotter": {
         "givenName": "Agnes",
         "familyName": "Fiktivdotter",
@@ -103,6 +99,9 @@ IN_HUMA: dict[str, dict[str, str]] = {
         "active": "True",
     },
 }
+
+NEXT_NUMBERS = {"1029", "1030"}
+"""What Fortnox gives to the two new employees, in the order in which they reach it."""
 
 NOBODY_TO_WRITE = ("Tove", "Ulf")
 """Ambiguous and blocked."""
@@ -136,7 +135,15 @@ def compare(scene: Scene, before: Values, asked: tuple[int, int]) -> None:
         for property_, values in properties.items()
     ]
     screen.table(("Person", "System", "Property", "Before", "After"), _without_repetition(sorted(rows)))
-    for system, wanted in ((FORTNOX, IN_FORTNOX), (HUMA, IN_HUMA)):
+    numbers = {
+        name: properties["EmployeeId"][1] for name, properties in changed[FORTNOX].items() if "EmployeeId" in properties
+    }
+    screen.expect_equal(
+        set(numbers.values()), NEXT_NUMBERS, "Fortnox numbered the new employees; Huma has to have the same numbers."
+    )
+    in_fortnox = {name: {**wanted, **_numbered("EmployeeId", name, numbers)} for name, wanted in IN_FORTNOX.items()}
+    in_huma = IN_HUMA | {name: {"employmentId": number} for name, number in numbers.items()}
+    for system, wanted in ((FORTNOX, in_fortnox), (HUMA, in_huma)):
         found = {
             name: {property_: after for property_, (_, after) in properties.items()}
             for name, properties in changed[system].items()
@@ -151,6 +158,10 @@ def compare(scene: Scene, before: Values, asked: tuple[int, int]) -> None:
         len(IN_FORTNOX),
         f"One request to Fortnox for each person changed there: {len(IN_FORTNOX)}. Nothing was written twice.",
     )
+
+
+def _numbered(property_: str, name: str, numbers: dict[str, str]) -> dict[str, str]:
+    return {property_: numbers[name]} if name in numbers else {}
 
 
 def _flat(value: object, name: str = "") -> dict[str, str]:
