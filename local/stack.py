@@ -49,6 +49,8 @@ STACK_NAME = "huma-fortnox-local"
 START_TIMEOUT = 60.0
 DEPLOY_TIMEOUT = 120.0
 KEPT_RUNS = 5
+ENDPOINT = "endpoint"
+"""The file in a run's folder that tells where its emulator listens."""
 
 
 _NOTHING_OF_THE_HOST = {
@@ -143,6 +145,7 @@ class Stack:
                 process.wait()
                 raise StackError(f"The emulator did not start: {run.log.read_text().strip()}")
             stack = cls(process, run, ports)
+            (run.folder / ENDPOINT).write_text(stack.endpoint_url)
             stack._get("/_ministack/health", timeout=START_TIMEOUT)
         except BaseException:
             _end_process_group(process)
@@ -276,6 +279,23 @@ class Stack:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def running_endpoint() -> str | None:
+    """Return where the emulator listens that was started last and runs still, or ``None``."""
+    for folder in sorted((LOCAL / "runs").glob("*"), reverse=True):
+        try:
+            lock = os.open(folder / "lock", os.O_RDWR)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if (folder / ENDPOINT).exists():
+                return (folder / ENDPOINT).read_text()
+        finally:
+            os.close(lock)
+    return None
 
 
 def _end_process_group(process: subprocess.Popen[bytes]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from huma_fortnox.domain.errors import BadRequest, TransientError
+from huma_fortnox.services.changes import USER_ID
 from huma_fortnox.services.lane_messages import message_to_json
 from huma_fortnox.services.ports import UserChanged
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from huma_fortnox.services.real_time import PageToReconcile
 
 SOURCE = "huma"
+_LONGEST_EVENT_ID = 256
+_LAST_MOMENT = 2**53 - 1
 _ENTRIES = 10
 """What one call to the bus, or to the queue, may carry."""
 
@@ -60,24 +63,34 @@ class HumaEventBus:
 
 
 def event_from_bus(event: Mapping[str, Any]) -> UserChanged:
-    """Read an event as the bus delivers it; raises ``BadRequest("event-unreadable")``."""
-    detail = event.get("detail")
-    topic = event.get("detail-type")
-    if not isinstance(detail, dict) or not isinstance(topic, str):
+    """Read an event as the bus delivers it, by the rules of ``events/user-changed.schema.json``.
+
+    The rules are spelt out here because a validator of schemas would cost more to import than everything else; a test
+    holds both to each other. Of which topics there are, the router decides. Raises ``BadRequest("event-unreadable")``.
+    """
+    detail, topic = event.get("detail"), event.get("detail-type")
+    if not isinstance(detail, dict) or not isinstance(topic, str) or event.get("source") != SOURCE:
         raise BadRequest("event-unreadable")
     organization_id, user_id, event_id = (detail.get(name) for name in ("organizationId", "userId", "eventId"))
     occurred_at = detail.get("occurredAt")
+    if isinstance(occurred_at, float) and occurred_at.is_integer():
+        # JSON has no whole numbers of its own: 1e3 and 1000.0 are 1000.
+        occurred_at = int(occurred_at)
     if not (
-        isinstance(organization_id, str)
-        and isinstance(user_id, str)
+        _is_id(organization_id)
+        and _is_id(user_id)
         and isinstance(event_id, str)
+        and 0 < len(event_id) <= _LONGEST_EVENT_ID
         and isinstance(occurred_at, int)
-        and organization_id
-        and user_id
-        and event_id
+        and not isinstance(occurred_at, bool)
+        and 0 <= occurred_at <= _LAST_MOMENT
     ):
         raise BadRequest("event-unreadable")
     return UserChanged(organization_id, user_id, topic, event_id, occurred_at)
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and USER_ID.fullmatch(value) is not None
 
 
 class ChangesLane:
