@@ -9,8 +9,9 @@ from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import Employee, Link, Side, User
 from huma_fortnox.domain.plan import plan
 from huma_fortnox.domain.plan_types import Pairing, PlannedPerson, Situation
+from huma_fortnox.domain.survey import Survey
 
-from tests.unit.domain.two_systems import DIGEST
+from tests.unit.domain.two_systems import DIGEST, SETTINGS
 
 A, B, C = "a@example.com", "b@example.com", "c@example.com"
 
@@ -300,6 +301,12 @@ def test_a_pair_made_by_e_mail_whose_identity_numbers_differ_is_noted() -> None:
     assert codes("19811228-9874", "8112289874") == []
     assert codes("811228-9874", None) == []
     assert codes("odd", "811228-9874") == []
+
+
+def test_a_pair_that_is_only_tried_tells_of_differing_identity_numbers_too() -> None:
+    one, other = user("u1", A, identity_number="811228-9874"), employee("1", B, identity_number="670919-9530")
+    survey = Survey([one], [other], digest=DIGEST, settings=SETTINGS)
+    assert Reason("identity-number-differs") in survey.as_pair(one, other).notes
 
 
 def test_identity_numbers_are_compared_without_their_century() -> None:
