@@ -477,6 +477,19 @@ def test_only_the_field_that_is_shared_is_held(shared: str, free: str) -> None:
         assert held[shared] == Reason("duplicate-in-huma", {"field": shared, "people": "u1,u2", "count": "2"})
 
 
+def test_a_shared_value_that_agrees_holds_no_other_field() -> None:
+    systems = TwoSystems()
+    for number, phone in ((1, A), (2, B)):
+        systems.users[f"u{number}"] = user_record(
+            f"u{number}", **{**NAMED, "phone": phone, "employment_id": f"{number}"}
+        )
+        systems.employees[f"{number}"] = employee_record(f"{number}", **NAMED)
+        systems.links[f"u{number}"] = Link(f"u{number}", f"{number}")
+    for person in systems.plan().people:
+        assert [(change.field, change.held) for change in person.changes] == [("phone", None)]
+        assert [note.code for note in person.notes] == ["duplicate-in-huma", "duplicate-in-fortnox"]
+
+
 def test_values_that_cannot_be_read_are_no_duplicates() -> None:
     one, two = people(({"phone": "call me"}, {"phone": A}), ({"phone": "call me"}, {"phone": B}))
     assert not [note for note in (*one.notes, *two.notes) if "duplicate" in note.code]
