@@ -256,6 +256,10 @@ class Stack:
         path = self._run.folder / "logs" / f"{function}.log"
         return path.read_text().splitlines() if path.exists() else []
 
+    def write_units(self) -> float:
+        """How many write units the tables have consumed since the start, as AWS would charge for them."""
+        return float((self._run.folder / "logs" / "dynamodb-write-units").read_text() or 0)
+
     def _get(self, path: str, *, timeout: float = 10.0) -> bytes:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"{self.endpoint_url}{path}", timeout=timeout) as response:

@@ -578,7 +578,8 @@ def test_nobody_who_is_refused_stops_the_others(operation: str) -> None:
     users = [newcomer(), user_record("otto", email="otto@example.com", given_name="Otto")]
     scene = Scene(users).waiting().create("u:nina", "u:otto").press()
     (batch,) = scene.prepare()
-    scene.fortnox.faults.append(Fault(operation, Refused("fortnox-refused")))
+    # A look ahead at the pages that fails is made up for by whoever needs them first.
+    scene.fortnox.faults += [Fault(operation, Refused("fortnox-refused"))] * (2 if operation == "employees" else 1)
     scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
     assert [(outcome, reason) for _, outcome, _, reason in scene.told("u:nina")] == [(HELD, "fortnox-refused")]
     assert ("person", DONE, "fortnox", "") in scene.told("u:otto")

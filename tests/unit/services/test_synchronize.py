@@ -205,14 +205,9 @@ def test_batches_are_pages_of_fortnox_and_then_creations() -> None:
     scene.waiting().use(Direction.USE_HUMA).create("e:900", *[f"u:x{number:03d}" for number in range(205)])
     scene.press("many-creations")
     batches = [scene.store.chunk(ORGANIZATION, scene.run_id, "batch", number) for number in scene.prepare()]
-    kinds = [(batch["kind"], batch["page"], [len(group) for group in batch["groups"]]) for batch in batches if batch]
-    assert kinds == [
-        ("page", 1, [3]),
-        ("page", 2, [3]),
-        ("page", 3, [1, 1]),
-        ("create_in_fortnox", 0, [5] * 40),
-        ("create_in_fortnox", 0, [5]),
-    ]
+    kinds = [(batch["kind"], [len(group) for group in batch["groups"]]) for batch in batches if batch]
+    assert kinds == [("write", [3, 3, 1, 1, *[5] * 41])]
+
     assert scene.run.progress["to_apply"] == 213
     # every page once, and a write for each of the others but the one whom Huma gets
     assert scene.run.progress["requests"] == 3 + 7 + 205
@@ -236,7 +231,8 @@ def test_preparing_again_counts_and_records_nothing_twice() -> None:
     assert len(scene.outcomes()) == 1
 
 
-def test_a_run_cancelled_while_it_applies_stops_before_the_next_batch() -> None:
+def test_a_run_cancelled_while_it_applies_stops_before_the_next_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huma_fortnox.services.batches.BATCH_PEOPLE", 2)
     scene = people(4)
     scene.fortnox.page_size = 2
     scene.waiting().use(Direction.USE_HUMA).press()
@@ -373,7 +369,8 @@ def test_a_run_that_ended_as_cancelled_is_not_called_failed_for_what_happened_af
     assert scene.state is State.CANCELLED
 
 
-def test_what_was_done_before_a_failure_is_kept_and_counted() -> None:
+def test_what_was_done_before_a_failure_is_kept_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huma_fortnox.services.batches.BATCH_PEOPLE", 2)
     scene = people(4)
     scene.fortnox.page_size = 2
     scene.waiting().use(Direction.USE_HUMA).press()

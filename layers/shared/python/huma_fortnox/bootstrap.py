@@ -52,7 +52,9 @@ if TYPE_CHECKING:
     from huma_fortnox.web.use_cases import UseCases
 
 PEOPLE_AT_A_TIME = 8
-"""How many people a synchronization works on side by side: enough for Fortnox's limit to be what it waits for."""
+"""How many people a synchronization works on side by side: enough for Fortnox's limit to be what it waits for.
+
+Half as many again are worked on that Fortnox does not hear of."""
 
 # Imports stand inside the properties: a function pays at cold start only for what it uses.
 
@@ -73,7 +75,12 @@ def _client(service: str) -> Any:
 
     return _session().create_client(
         service,
-        config=Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "max_attempts": 4}),
+        config=Config(
+            connect_timeout=2,
+            read_timeout=10,
+            retries={"mode": "standard", "max_attempts": 4},
+            max_pool_connections=2 * PEOPLE_AT_A_TIME,
+        ),
     )
 
 

@@ -5,8 +5,8 @@ it is recorded what is meant; the outcome of each is kept together with the base
 group once everybody in it is settled. A batch that is repeated passes over whoever is settled and, for those of a group
 that was begun, finds out by looking what had been written.
 
-People are worked on side by side, so that Fortnox's limit is what it waits for. One person's failure never stops
-another's: who meets trouble is tried once more when the others are done.
+People are worked on side by side, those whom Fortnox hears of before the others, so that Fortnox's limit is what it
+waits for. One person's failure never stops another's: who meets trouble is tried once more when the others are done.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -64,6 +65,9 @@ TIME_FOR_A_GROUP = 90.0
 LEASE, LEASE_LEFT = 60.0, 30.0
 """Seconds for which one worker alone creates people, and how many of them must be left to create somebody."""
 
+LOOK_SECONDS = 2.0
+"""How often it is looked whether somebody has cancelled, or time is running out."""
+
 GIVE_UP = 6
 """How often a group is tried before somebody in it whose trouble goes on is called failed."""
 
@@ -81,8 +85,9 @@ _CROSSED = "\0crossed"
 class Applying:
     """Carries out the batches of runs.
 
-    ``workers`` people are worked on at a time. ``time_left`` are the seconds this process still has. ``leases`` keeps
-    two workers from creating people at the same time; ``lane`` takes users whom a push has to look at again.
+    ``workers`` people are worked on at a time, and half as many whom Fortnox does not hear of. ``time_left`` are the
+    seconds this process still has. ``leases`` keeps two workers from creating people at the same time; ``lane`` takes
+    users whom a push has to look at again.
     """
 
     def __init__(
@@ -144,12 +149,16 @@ class Applying:
 
 @dataclass(slots=True, eq=False)
 class _Person:
-    """One person of a batch while it is worked on; ``previewed`` is ``None`` when the plan has lost them."""
+    """One person of a batch while it is worked on; ``previewed`` is ``None`` when the plan has lost them.
+
+    ``employee`` is as the page has it now, ``None`` for somebody who is not on it.
+    """
 
     entry: Entry
     group: _Group
     previewed: PlannedPerson | None
     linked: LinkedPerson | None
+    employee: Employee | None
     tried: bool = False
 
     @property
@@ -205,7 +214,7 @@ class _Batch:
             before=self._stay_alone,
         )
         self._lock = threading.RLock()
-        self._rows: dict[str, Record] | None = None
+        self._page_at_hand: tuple[int, Mapping[str, Employee]] = (0, {})
         self._present: dict[str, list[str]] | None = None
         self._present_anew: dict[str, list[Record]] | None = None
         self._lease: Any = None
@@ -213,7 +222,9 @@ class _Batch:
         self._troubled: list[tuple[_Person, Exception]] = []
         self._well = 0
         self._row_of_failures = 0
-        self._more = False
+        self._open: list[_Group] = []
+        self._goes_on: bool | None = True
+        self._looked_at = time.monotonic()
 
     def carry_out(self) -> bool:
         """Work through the groups that are left and return whether some of them have to wait."""
@@ -223,11 +234,13 @@ class _Batch:
             again, self._troubled = self._troubled, []
             self._side_by_side(person for person, _ in again)
             self._give_up_on(self._troubled)
+            if self._goes_on is False:
+                self._tell_what_was_done()
         finally:
             if self._lease is not None and self._leases is not None:
                 with suppress(TransientError):
                     self._leases.release(self._lease)
-        return self._more
+        return self._goes_on is None
 
     # -- who is worked on
 
@@ -235,14 +248,22 @@ class _Batch:
         """Begin one group after the other and give its people."""
         left = [number for number in range(len(self._batch.groups)) if not self._groups.get(number)]
         for number in left:
-            goes_on = self._parts.goes_on(*self._place, first=number == left[0])
-            if not goes_on:
-                self._more = goes_on is None
+            self._goes_on = self._goes_on and self._parts.goes_on(*self._place, first=number == left[0])
+            if not self._goes_on:
                 return
             yield from self._begin(number, self._batch.groups[number])
 
+    def _is_halted(self) -> bool:
+        """Tell whether nobody else is to be begun with; looks now and then, for groups may be begun long before."""
+        with self._lock:
+            if self._goes_on and time.monotonic() - self._looked_at > LOOK_SECONDS:
+                self._looked_at = time.monotonic()
+                self._goes_on = self._parts.goes_on(*self._place, first=False)
+            return not self._goes_on
+
     def _begin(self, number: int, entries: Sequence[Entry]) -> list[_Person]:
         group = _Group(number, entries)
+        self._open.append(group)
         planned = self._planned(entries)
         linked = self._store.linked(*self._place, [entry.user_id for entry in entries if entry.user_id])
         intents = {
@@ -252,9 +273,11 @@ class _Batch:
         }
         if intents:
             group.times = self._store.begin_group(*self._place, self._number, number, intents)
+        employees = self._employees(entries)
         people = []
         for entry in entries:
-            person = _Person(entry, group, planned.get(entry.key), linked.get(entry.user_id))
+            employee = employees.get(entry.employee_id)
+            person = _Person(entry, group, planned.get(entry.key), linked.get(entry.user_id), employee)
             if person.linked is not None and person.linked.outcomes is not None:
                 self._push_again(person.linked.link)
                 self._tell(person, person.linked.outcomes)
@@ -291,28 +314,40 @@ class _Batch:
     # -- side by side
 
     def _side_by_side(self, people: Iterable[_Person]) -> None:
-        """Work on people, some at a time; what stops everybody is raised when those under way are done."""
+        """Work on people, some at a time; what stops everybody is raised when those under way are done.
+
+        Whom Fortnox hears of has workers of their own: the others, however slow, must not keep them from the limit.
+        """
         workers = self._parts.workers
         if workers <= 1:
             for person in people:
                 self._one(person)
             return
-        under_way: set[Future[None]] = set()
-        with ThreadPoolExecutor(workers, thread_name_prefix="apply") as pool:
+        ahead: set[Future[None]] = set()
+        behind: set[Future[None]] = set()
+        with (
+            ThreadPoolExecutor(workers, thread_name_prefix="fortnox") as first,
+            ThreadPoolExecutor(max(1, workers // 2), thread_name_prefix="others") as rest,
+        ):
             try:
                 for person in people:
-                    under_way.add(pool.submit(self._one, person))
-                    while len(under_way) >= 2 * workers:
-                        under_way = _after_some(under_way)
-                while under_way:
-                    under_way = _after_some(under_way)
+                    if person.entry.to_fortnox:
+                        ahead.add(first.submit(self._one, person))
+                    else:
+                        behind.add(rest.submit(self._one, person))
+                    while len(ahead) >= 2 * workers:
+                        _settle_some(ahead, behind)
+                while ahead or behind:
+                    _settle_some(ahead, behind)
             except BaseException:
-                for each in under_way:
+                for each in ahead | behind:
                     each.cancel()
                 raise
 
     def _one(self, person: _Person) -> None:
         """Work on one person and keep what became of them."""
+        if self._is_halted():
+            return
         try:
             done = self._settle(person)
             self._keep(person, done)
@@ -361,9 +396,9 @@ class _Batch:
         if entry.work is Work.CREATE_IN_FORTNOX:
             return self._creator.employee(previewed, huma.user(entry.user_id), begun=begun)
         if entry.work is Work.CREATE_IN_HUMA:
-            return self._creator.user(previewed, self._employee(entry.employee_id), begun=begun)
+            return self._creator.user(previewed, self._employee(person), begun=begun)
         # Fortnox first: the user is then as new as can be when it is written.
-        employee = self._employee(entry.employee_id, anew=person.tried)
+        employee = self._employee(person)
         return self._settler.carry_out(previewed, huma.user(entry.user_id), employee, link, begun=begun)
 
     # -- what is kept
@@ -420,26 +455,46 @@ class _Batch:
             requests = sum(each.to_fortnox for each in group.entries)
             self._store.count(*self._place, {"applied": len(told), "requests_done": requests})
 
+    def _tell_what_was_done(self) -> None:
+        """Bring what was done into the result, of groups too in which somebody was not begun with any more."""
+        for group in self._open:
+            told = [group.outcomes[each.key] for each in group.entries if each.key in group.outcomes]
+            if told and len(told) < len(group.entries):
+                self._store.end_group(*self._place, self._number, group.number, told)
+
     # -- Fortnox, read again
 
-    def _employee(self, employee_id: str, *, anew: bool = False) -> Employee | None:
-        """Return an employee as the page has it now.
+    def _employees(self, entries: Sequence[Entry]) -> Mapping[str, Employee]:
+        """Return the employees of a group's page as they are now; the page is read again before its first group."""
+        page = entries[0].page
+        if entries[0].work is Work.CREATE_IN_FORTNOX:
+            # Ahead of its people, who would all wait for it; what goes wrong here goes wrong there too.
+            with suppress(Refused):
+                self._employees_called("", False)
+        if all(entry.work in (Work.SETTLE, Work.CREATE_IN_FORTNOX) for entry in entries):
+            return {}
+        if self._page_at_hand[0] != page:
+            wanted = {entry.employee_id for group in self._batch.groups if group[0].page == page for entry in group}
+            found = {
+                employee.id: employee
+                for row in self._page(page)
+                if (employee := read_employee(row, self._settings)).id in wanted
+            }
+            self._store.count(*self._place, {"requests_done": 1})
+            self._page_at_hand = (page, found)
+        return self._page_at_hand[1]
 
-        One who moved to another page is asked for alone, and ``anew`` one who may have been written since.
-        """
-        with self._lock:
-            if self._rows is None:
-                self._rows = {str(row["EmployeeId"]): row for row in self._page(self._batch.page)}
-                self._store.count(*self._place, {"requests_done": 1})
-        row = None if anew else self._rows.get(employee_id)
-        if row is None:
-            row = self._settler.fortnox.employee(employee_id)
+    def _employee(self, person: _Person) -> Employee | None:
+        """Return somebody's employee; one who moved to another page, or may have been written since, is asked for."""
+        if person.employee is not None and not person.tried:
+            return person.employee
+        row = self._settler.fortnox.employee(person.entry.employee_id)
         return read_employee(row, self._settings) if row is not None else None
 
     def _page(self, number: int) -> Sequence[Record]:
         """Read a page again, and note who is on it where people are to be created in Fortnox."""
         page = self._settler.fortnox.employees(number)
-        if self._batch.index or self._batch.kind is Kind.CREATE_IN_FORTNOX:
+        if self._batch.index:
             emails = [[_folded(row.get("Email")), str(row["EmployeeId"])] for row in page.employees]
             self._store.save_chunk(*self._place, PRESENT, number, {"pages": page.pages, "emails": emails})
         return page.employees
@@ -507,12 +562,13 @@ class _Batch:
                 raise TransientError("state-unavailable", {"code": "busy"}) from None
 
 
-def _after_some(under_way: set[Future[None]]) -> set[Future[None]]:
-    """Wait until somebody is done, raise what stops everybody, and return who is still under way."""
-    done, rest = wait(under_way, return_when=FIRST_COMPLETED)
-    for each in done:
-        each.result()
-    return rest
+def _settle_some(*under_way: set[Future[None]]) -> None:
+    """Wait until somebody is done, take them out, and raise what stops everybody."""
+    done, _ = wait(set().union(*under_way), return_when=FIRST_COMPLETED)
+    for each in under_way:
+        each -= done
+    for future in done:
+        future.result()
 
 
 def _creation_side(entry: Entry) -> Side:

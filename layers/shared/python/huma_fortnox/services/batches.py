@@ -1,8 +1,8 @@
 """What is to be applied, cut into batches, and batches into groups of people.
 
-A batch is what one invocation works on: the people whose employees stand on one page of Fortnox, so that the page is
-read again once for all of them; or people to be created in Fortnox; or people for whom nothing is written. A group is
-what is recorded at a time, before and after.
+A batch is what one invocation works on: people page by page of Fortnox, so that each page is read again once, shortly
+before it is needed, and then people to be created there; or people for whom nothing is written. A group is what is
+recorded at a time, before and after; its people stand on one page.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 GROUP, CREATED_TOGETHER = 20, 5
 """People in a group; of those who are created fewer, so that few have to be looked for after a crash."""
 
-BATCH_PEOPLE = 200
-"""Most creations in Fortnox in a batch."""
+BATCH_PEOPLE = 400
+"""So many people are enough for a batch: little more than a minute of what Fortnox allows."""
 
 T = TypeVar("T")
 
@@ -34,8 +34,7 @@ T = TypeVar("T")
 class Kind(StrEnum):
     """What a batch is about."""
 
-    PAGE = "page"
-    CREATE_IN_FORTNOX = "create_in_fortnox"
+    WRITE = "write"
     SETTLE = "settle"
     LINK = "link"
 
@@ -54,7 +53,7 @@ class Work(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One person's place in a batch; ``situation`` is where the plan keeps them.
+    """One person's place in a batch; ``situation`` is where the plan keeps them, ``page`` where Fortnox did.
 
     ``confirmed``: somebody said that these two are one person. ``clashes`` are the fields that would give two people
     one value. ``to_fortnox``: something goes there, which takes a request.
@@ -65,6 +64,7 @@ class Entry:
     work: Work
     user_id: str = ""
     employee_id: str = ""
+    page: int = 0
     confirmed: bool = False
     to_fortnox: bool = False
     clashes: Mapping[str, Reason] = field(default_factory=dict)
@@ -72,10 +72,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch; ``page`` is Fortnox's, 0 where none is needed. ``index``: the page's e-mails are wanted later."""
+    """A batch; ``index``: people are created in Fortnox, so the e-mails on every page are wanted."""
 
     kind: Kind
-    page: int = 0
     index: bool = False
     groups: tuple[tuple[Entry, ...], ...] = ()
 
@@ -104,7 +103,7 @@ def cut(people: Iterable[DecidedPerson], page_of: Mapping[str, int], *, pages: i
     new_employees: list[Entry] = []
     settled: list[Entry] = []
     for person in people:
-        entry = _entry(person)
+        entry = _entry(person, page_of)
         if entry is None:
             continue
         if entry.work is Work.CREATE_IN_FORTNOX:
@@ -112,12 +111,11 @@ def cut(people: Iterable[DecidedPerson], page_of: Mapping[str, int], *, pages: i
         elif entry.work is Work.SETTLE:
             settled.append(entry)
         else:
-            on_page.setdefault(page_of[entry.employee_id], []).append(entry)
-    batches = [Batch(Kind.PAGE, page, bool(new_employees), tuple(_groups(on_page[page]))) for page in sorted(on_page)]
-    batches += [
-        Batch(Kind.CREATE_IN_FORTNOX, groups=tuple(_groups(some))) for some in _chunks(new_employees, BATCH_PEOPLE)
-    ]
-    batches += [Batch(Kind.SETTLE, groups=tuple(_groups(some))) for some in _chunks(settled, BATCH_PEOPLE)]
+            on_page.setdefault(entry.page, []).append(entry)
+    by_page = [_groups(on_page[page]) for page in sorted(on_page)]
+    written = [*by_page, *([group] for group in _groups(new_employees))]
+    batches = [Batch(Kind.WRITE, bool(new_employees), groups) for groups in _several(written)]
+    batches += [Batch(Kind.SETTLE, groups=groups) for groups in _several([group] for group in _groups(settled))]
     if to_link:
         batches.append(Batch(Kind.LINK))
     writes = sum(entry.to_fortnox for batch in batches for group in batch.groups for entry in group)
@@ -125,14 +123,32 @@ def cut(people: Iterable[DecidedPerson], page_of: Mapping[str, int], *, pages: i
     return WorkList(tuple(batches), sum(batch.people for batch in batches) + to_link, writes + read_again)
 
 
-def _entry(person: DecidedPerson) -> Entry | None:
+def _several(pages: Iterable[Iterable[tuple[Entry, ...]]]) -> Iterator[tuple[tuple[Entry, ...], ...]]:
+    """Put the groups of page after page together until there are enough people for a batch; no page is split."""
+    groups: list[tuple[Entry, ...]] = []
+    for page in pages:
+        groups += page
+        if sum(map(len, groups)) >= BATCH_PEOPLE:
+            yield tuple(groups)
+            groups = []
+    if groups:
+        yield tuple(groups)
+
+
+def _entry(person: DecidedPerson, page_of: Mapping[str, int]) -> Entry | None:
     """Return what is to be done for a person, ``None`` when there is nothing."""
     outline = person.outline
     if person.creates:
         work = Work.CREATE_IN_HUMA if person.creates == Side.HUMA else Work.CREATE_IN_FORTNOX
-        to_fortnox = work is Work.CREATE_IN_FORTNOX
-        situation = outline.situation.value
-        return Entry(outline.key, situation, work, outline.user_id, outline.employee_id, to_fortnox=to_fortnox)
+        return Entry(
+            outline.key,
+            outline.situation.value,
+            work,
+            outline.user_id,
+            outline.employee_id,
+            page_of.get(outline.employee_id, 0),
+            to_fortnox=work is Work.CREATE_IN_FORTNOX,
+        )
     if not (outline.user_id and person.employee_id):
         return None
     sides = writes_to(person)
@@ -144,6 +160,7 @@ def _entry(person: DecidedPerson) -> Entry | None:
         Work.WRITE if is_carried_out else Work.SETTLE,
         outline.user_id,
         person.employee_id,
+        page_of[person.employee_id],
         person.confirmed,
         Side.FORTNOX in sides,
         person.clashes,
@@ -174,7 +191,6 @@ def batch_to_json(batch: Batch) -> dict[str, Any]:
     """Return a batch as plain JSON."""
     return {
         "kind": batch.kind.value,
-        "page": batch.page,
         "index": batch.index,
         "groups": [[_entry_to_json(entry) for entry in group] for group in batch.groups],
     }
@@ -183,16 +199,16 @@ def batch_to_json(batch: Batch) -> dict[str, Any]:
 def batch_from_json(data: Mapping[str, Any]) -> Batch:
     """Read what ``batch_to_json`` wrote."""
     groups = tuple(tuple(_entry_from_json(entry) for entry in group) for group in data["groups"])
-    return Batch(Kind(data["kind"]), data["page"], data["index"], groups)
+    return Batch(Kind(data["kind"]), data["index"], groups)
 
 
 def _entry_to_json(entry: Entry) -> list[Any]:
     clashes = {name: reason.to_json() for name, reason in entry.clashes.items()}
-    flags = [entry.confirmed, entry.to_fortnox]
-    return [entry.key, entry.situation, entry.work.value, entry.user_id, entry.employee_id, *flags, clashes]
+    place = [entry.situation, entry.work.value, entry.user_id, entry.employee_id, entry.page]
+    return [entry.key, *place, entry.confirmed, entry.to_fortnox, clashes]
 
 
 def _entry_from_json(data: Sequence[Any]) -> Entry:
-    key, situation, work, user_id, employee_id, confirmed, to_fortnox, clashes = data
+    key, situation, work, user_id, employee_id, page, confirmed, to_fortnox, clashes = data
     reasons = {name: Reason.from_json(reason) for name, reason in clashes.items()}
-    return Entry(key, situation, Work(work), user_id, employee_id, confirmed, to_fortnox, reasons)
+    return Entry(key, situation, Work(work), user_id, employee_id, page, confirmed, to_fortnox, reasons)
