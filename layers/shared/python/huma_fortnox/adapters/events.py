@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from botocore.exceptions import BotoCoreError, ClientError
 
 from huma_fortnox.domain.errors import BadRequest, TransientError
-from huma_fortnox.services.changes import USER_ID
 from huma_fortnox.services.lane_messages import message_to_json
-from huma_fortnox.services.ports import UserChanged
+from huma_fortnox.services.ports import USER_ID, UserChanged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,12 +7,11 @@ import binascii
 import hashlib
 import hmac
 import json
-import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.domain.errors import BadRequest, NotSignedIn, Unknown
-from huma_fortnox.services.ports import UserChanged
+from huma_fortnox.services.ports import USER_ID, UserChanged
 
 if TYPE_CHECKING:
     from huma_fortnox.services.ports import Clock, ConnectionStore, EventBus, Lane, Vault
@@ -21,9 +20,6 @@ TOPICS = frozenset({"users-create", "users-update", "users-delete", "users-expor
 """The topics about people; any other is accepted and ignored."""
 
 BODY_LIMIT = 1024 * 1024
-
-USER_ID = re.compile(r"[!-~]{1,128}")
-"""What a user's id is made of, to go into addresses and into the lane's own ids; Huma's are UUIDs."""
 
 
 class ChangeIntake:

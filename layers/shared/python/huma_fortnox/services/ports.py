@@ -6,6 +6,7 @@ All methods raise the errors of ``domain.errors`` and nothing else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     )
 
 Record = Mapping[str, Any]
+
+USER_ID = re.compile(r"[!-~]{1,128}")
+"""What a user's id is made of, to go into addresses and into the lane's own ids; Huma's are UUIDs."""
 
 
 @dataclass(frozen=True, slots=True)
