@@ -165,9 +165,11 @@ class Soak:
 
     def settle(self) -> None:
         """Wait until both sides agree, or as long as a lane may take to come back."""
-        self.scene.screen.wait_for(
-            "both sides agree", lambda: True if not self.differences() else None, seconds=SETTLE_SECONDS, pause=1.0
-        )
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while differences := self.differences():
+            if time.monotonic() > deadline:
+                raise NotHeld(f"{len(differences)} differences remain: {differences}")
+            time.sleep(1.0)
 
     def differences(self) -> dict[str, list[str]]:
         """Return, by e-mail, what does not stand in Fortnox as it stands in Huma."""
@@ -216,22 +218,20 @@ def _run(soak: Soak, minutes: float, out: Any) -> None:
     employment = {"personelType": "TJM", "employmentForm": "TV", "salaryForm": "MAN"}
     scene.call("PUT", "/settings", {**settings, "employment": employment})
     before = len(scene.employees()), len(scene.users())
-    began = time.monotonic()
     asked = scene.huma.asked_so_far(), scene.fortnox.asked_so_far()
     soak.synchronize(decisions=True, meanwhile=[])
     soak.clear()
     soak.settle()
     pushed_since = scene.fortnox.asked_so_far()
     users = sorted(scene.users())
-    revoked, rounds = False, 0
-    while time.monotonic() - began < minutes * 60:
-        rounds += 1
-        soak.inject(expiry=rounds % EXPIRY_EVERY == 0)
+    # Counted in rounds and not by the clock, so that the same seed makes the same trouble on any machine.
+    rounds = max(2, round(minutes * 60 / BURST_SECONDS))
+    for number in range(1, rounds + 1):
+        soak.inject(expiry=number % EXPIRY_EVERY == 0)
         for _ in range(soak.rng.randrange(2, 6)):
             soak.edit_somebody(users)
         time.sleep(BURST_SECONDS)
-        if not revoked and time.monotonic() - began > minutes * 30:
-            revoked = True
+        if number == rounds // 2:
             soak.clear()
             soak.lose_consent(users)
             soak.synchronize(decisions=False, meanwhile=users)
@@ -268,7 +268,7 @@ def main() -> int:
     """Run the soak; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m local.soak", description=__doc__)
     parser.add_argument("--seed", type=int, default=7, help="the same seed makes the same edits and faults")
-    parser.add_argument("--minutes", type=float, default=3.0, help="how long to make trouble")
+    parser.add_argument("--minutes", type=float, default=3.0, help="how long to change people in Huma under faults")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}, {arguments.minutes:g} minutes", flush=True)
     try:
