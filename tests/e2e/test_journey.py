@@ -47,10 +47,34 @@ def follow_a_change(guide: Guide) -> None:
     walk.seen("active")
 
 
+def see_to_what_waits(guide: Guide) -> None:
+    """Let real time hold something, and see to it on the overview and in the log."""
+    walk, page = guide.walk, guide.walk.page
+    walk.edit("Greta", bankAccount={"type": "national", "number": "1", "country": "SE"})
+    walk.edit("Elin", phone=None)
+    waiting = page.locator("section", has=page.locator("#attention")).locator("section.person")
+    eventually(lambda: page.reload() and all(waiting.filter(has_text=name).count() for name in ("Greta", "Elin")))
+    walk.seen("active-needs-attention")
+    walk.follow(page.locator('button[name=answer][value="keep"]').first)
+    assert "done=removal-decided" in page.url
+    walk.follow(waiting.filter(has_text="Greta").locator('form[action$="/try-again"] button'))
+    eventually(lambda: page.reload() and waiting.count() and not waiting.filter(has_text="Elin").count())
+    walk.follow(page.locator('form[action$="/catch-up"] button'))
+    assert page.locator('[role="status"]').count() == 1
+    walk.go_to("activity")
+    page.fill("#name", "greta")
+    page.select_option("#outcome", "held")
+    walk.follow(page.locator("form.search button"))
+    assert page.locator(".entry").count() >= 1
+    assert "Farid" not in page.locator("#found").inner_text()
+    walk.seen("activity-searched")
+
+
 def test_the_whole_journey_with_every_page_in_light_and_dark(set_out: Set_out) -> None:
     guide = set_out("journey")
     go(guide)
     follow_a_change(guide)
+    see_to_what_waits(guide)
     guide.walk.go_to("settings")
     guide.walk.disconnect()
     guide.walk.seen("disconnected")

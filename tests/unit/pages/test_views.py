@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pytest
 from huma_fortnox.domain.decisions import Decisions, Direction
-from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
+from huma_fortnox.domain.outcome import FieldOutcome, Outcome
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.domain.plan_types import Pairing, PlannedPerson, Situation
 from huma_fortnox.pages import views
 from huma_fortnox.pages.render import render, strong
 from huma_fortnox.pages.texts import texts
 from huma_fortnox.pages.values import marked, person_name, shower
-from huma_fortnox.services.model import Activity, Cause, PeoplePage
+from huma_fortnox.services.model import PeoplePage
+from huma_fortnox.services.real_time import HeldPage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.web.fakes import PLAN, change, employee, user
+from tests.unit.web.fakes import HELD, PLAN, change, employee, user
 
 T = texts("en")
 SHOW = shower(FieldSettings())
@@ -140,12 +141,16 @@ def test_what_needs_somebody_stands_first_in_a_result() -> None:
     assert [each.outcome for each in found] == ["failed", "held", "done"]
 
 
-def test_only_the_newest_word_about_a_field_needs_attention() -> None:
-    def entry(at: int, outcome: Outcome, field: str = "phone") -> Activity:
-        return Activity(at, "push", Cause.EVENT, "p", "P", (FieldOutcome(field, outcome, reason=Reason("x")),))
-
-    held = views.needs_attention([entry(3, Outcome.DONE), entry(2, Outcome.HELD), entry(1, Outcome.FAILED, "email")])
-    assert [(each.at, outcome.field) for each, outcome in held] == [(1, "email")]
+def test_a_removal_is_asked_about_until_it_is_answered_and_only_where_the_field_may_be_empty() -> None:
+    found = {person.user_id: person for person in views.held(HeldPage(HELD), T)}
+    fields = {each.key: each for each in found["cia"].fields}
+    assert [(key, each.asks, each.may_remove) for key, each in fields.items()] == [
+        ("address", True, True),
+        ("phone", False, True),
+        ("given_name", True, False),
+    ]
+    assert not any(each.asks for each in found["bo"].fields)
+    assert found["new"].name == "new"
 
 
 @given(st.text(alphabet="*<>&\"'ab ", max_size=20))

@@ -35,6 +35,7 @@ from huma_fortnox.services.model import (
     Synchronization,
     SynchronizationState,
 )
+from huma_fortnox.services.real_time import HeldField, HeldPage, HeldPerson, RealTime, Reconciliation
 from huma_fortnox.web.app import build
 from huma_fortnox.web.use_cases import UseCases
 
@@ -230,13 +231,60 @@ class FakeSynchronizations:
 
 
 class FakeActivity:
-    """A log of a few entries."""
+    """A log of a few entries; an ``endless`` one always has older ones."""
 
     def __init__(self) -> None:
         self.entries: tuple[Activity, ...] = ACTIVITY
+        self.endless = False
+        self.pages = 0
 
-    def page(self, organization_id: str, *, after: str, limit: int) -> ActivityPage:
-        return ActivityPage(self.entries[:limit], "" if after else "older")
+    def page(
+        self, organization_id: str, *, after: str, limit: int, person: str = "", outcome: Outcome | None = None
+    ) -> ActivityPage:
+        found = [
+            entry
+            for entry in self.entries
+            if (not person or entry.person == person)
+            and (outcome is None or any(each.outcome is outcome for each in entry.outcomes))
+        ]
+        self.pages += 1
+        return ActivityPage(tuple(found[:limit]), "" if after and not self.endless else "older")
+
+
+class FakeOversight:
+    """Real time with nothing special about it, until something is set; ``asked`` is what was wanted of it."""
+
+    def __init__(self) -> None:
+        self.value = RealTime(threshold=5)
+        self.people: tuple[HeldPerson, ...] = HELD
+        self.asked: list[tuple[object, ...]] = []
+        self.failure: IntegrationError | None = None
+
+    def state(self, organization_id: str) -> RealTime:
+        return self.value
+
+    def held(self, organization_id: str, *, after: str, limit: int) -> HeldPage:
+        return HeldPage(self.people[:limit], "" if after or not self.people else "more")
+
+    def try_again(self, administrator: Administrator, user_id: str = "") -> int:
+        self._do("try-again", user_id)
+        return 1 if user_id else len(self.people)
+
+    def decide_removal(self, administrator: Administrator, user_id: str, field: str, *, remove: bool) -> None:
+        self._do("removal", user_id, field, remove)
+
+    def confirm_brake(self, administrator: Administrator) -> int:
+        self._do("brake")
+        return 2
+
+    def catch_up(self, administrator: Administrator) -> Reconciliation:
+        self._do("catch-up")
+        return Reconciliation("r", "administrator", administrator.name, NOW, NOW, pages=3)
+
+    def _do(self, *what: object) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.asked.append(what)
 
 
 class World:
@@ -253,10 +301,11 @@ class World:
         self.connect = FakeConnect(state)
         self.synchronizations = FakeSynchronizations(PLAN if plan is None else plan)
         self.activity = FakeActivity()
+        self.oversight = FakeOversight()
 
     @property
     def use_cases(self) -> UseCases:
-        return UseCases(self.sessions, self.connect, self.synchronizations, self.activity)
+        return UseCases(self.sessions, self.connect, self.synchronizations, self.activity, self.oversight)
 
     def send(self, event: Mapping[str, Any]) -> Answer:
         """Let the application answer an event."""
@@ -491,6 +540,28 @@ ACTIVITY: tuple[Activity, ...] = (
         delay_ms=1500,
     ),
     Activity(at=NOW * 1000, kind="connected", cause=Cause.ADMINISTRATOR, actor="Astrid Ek"),
+)
+
+
+HELD: tuple[HeldPerson, ...] = (
+    HeldPerson(
+        "bo",
+        "Bo <b>Ek</b>",
+        {
+            "bank_account": HeldField("held", Reason("bank-account-all-zeros"), NOW - 3600),
+            "phone": HeldField("failed", Reason("fortnox-refused-characters", {"code": "2000359"}), NOW - 60),
+        },
+    ),
+    HeldPerson(
+        "cia",
+        "Cia Alm",
+        {
+            "address": HeldField("held", Reason("removed-in-huma"), NOW - 60),
+            "phone": HeldField("held", Reason("removed-in-huma"), NOW - 60, decision="remove", decided_by="Astrid Ek"),
+            "given_name": HeldField("held", Reason("removed-in-huma"), NOW - 60),
+        },
+    ),
+    HeldPerson("new", "", {}, creating=True),
 )
 
 

@@ -10,7 +10,13 @@ from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.pages.terms import VERSION
-from huma_fortnox.services.model import ConnectionState, DecisionInput, OrganizationSettings, SynchronizationState
+from huma_fortnox.services.model import (
+    ConnectionState,
+    DecisionInput,
+    OrganizationSettings,
+    SynchronizationState,
+    Thresholds,
+)
 from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.web.api import MOST_DECISIONS
 
@@ -31,6 +37,11 @@ from tests.unit.web.fakes import (
 BASE = f"/api/organizations/{ORGANIZATION}"
 STEPS = f"/synchronizations/{RUN}"
 SETTINGS = {"phoneProperty": "Phone2", "defaultRegion": "NO", "countryName": "Sweden", "employment": None}
+LIMITS = {
+    "createAutomatically": False,
+    "bankChangesAnHour": 0,
+    "thresholds": {"bankAccounts": 5, "bankAccountPercent": 20, "clearedValues": 1, "creations": 20},
+}
 EMPLOYMENT = {"personelType": "ARB", "employmentForm": "TID", "salaryForm": "TIM"}
 
 
@@ -135,9 +146,73 @@ def test_settings_are_replaced(employment: dict[str, str] | None) -> None:
     world = World()
     answer = world.call("PUT", "/settings", SETTINGS | {"employment": employment})
     assert answer.status == 200
-    assert answer.json()["settings"] == SETTINGS | {"employment": employment}
+    assert answer.json()["settings"] == SETTINGS | {"employment": employment} | LIMITS
     expected = EmploymentDefaults("ARB", "TID", "TIM") if employment else None
     assert world.connect.value.settings == OrganizationSettings(FieldSettings("Phone2", "NO", "Sweden"), expected)
+
+
+def test_limits_and_automatic_creation_are_kept_where_they_are_left_out() -> None:
+    world = World()
+    chosen = {
+        "createAutomatically": True,
+        "bankChangesAnHour": 40,
+        "thresholds": {"bankAccounts": 9, "bankAccountPercent": 0, "clearedValues": 3, "creations": 100},
+    }
+    assert world.call("PUT", "/settings", SETTINGS | {"employment": EMPLOYMENT} | chosen).status == 200
+    answer = world.call("PUT", "/settings", SETTINGS | {"employment": EMPLOYMENT})
+    assert answer.json()["settings"] == SETTINGS | {"employment": EMPLOYMENT} | chosen
+    assert world.connect.value.settings.thresholds == Thresholds(9, 0, 3, 100)
+
+
+def test_nobody_is_created_automatically_without_what_fortnox_demands() -> None:
+    world = World()
+    answer = world.call("PUT", "/settings", SETTINGS | {"employment": None, "createAutomatically": True})
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "employment-incomplete")
+    assert not world.connect.value.settings.create_automatically
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "asked", "status"),
+    [
+        ("POST", "/held/try-again", {}, ("try-again", ""), 202),
+        ("POST", "/held/try-again", {"userId": "bo"}, ("try-again", "bo"), 202),
+        ("PUT", "/held/cia/removal", {"field": "phone", "remove": True}, ("removal", "cia", "phone", True), 204),
+        ("POST", "/real-time/catch-up", None, ("catch-up",), 202),
+        ("POST", "/real-time/confirm-bank-changes", None, ("brake",), 202),
+    ],
+)
+def test_what_waits_can_be_seen_to(
+    method: str, path: str, body: object, asked: tuple[object, ...], status: int
+) -> None:
+    world = World()
+    assert world.call(method, path, body).status == status
+    assert world.oversight.asked == [asked]
+
+
+@pytest.mark.parametrize(
+    "body", [{"field": "salary", "remove": True}, {"field": "phone"}, {"field": "phone", "remove": 1}]
+)
+def test_an_answer_about_a_removal_must_be_one(body: object) -> None:
+    world = World()
+    assert world.call("PUT", "/held/cia/removal", body).status == 400
+    assert world.oversight.asked == []
+
+
+def test_held_values_and_the_state_of_real_time_are_told() -> None:
+    world = World()
+    found = world.call("GET", "/held").json()
+    assert [each["userId"] for each in found["people"]] == ["bo", "cia", "new"]
+    assert found["people"][0]["fields"][0]["reason"]["code"] == "bank-account-all-zeros"
+    assert world.call("GET", "/real-time").json()["bankChangesAnHour"] == 5
+
+
+def test_the_log_is_told_by_person_and_outcome() -> None:
+    world = World()
+    assert [each["person"] for each in world.call("GET", "/activity", query="person=bo").json()["entries"]] == ["bo"]
+    assert [each["person"] for each in world.call("GET", "/activity", query="outcome=done").json()["entries"]] == [
+        "anna"
+    ]
+    assert world.call("GET", "/activity", query="outcome=lucky").status == 400
 
 
 def test_a_run_starts_with_its_address_and_only_once() -> None:

@@ -6,11 +6,17 @@ from dataclasses import replace
 
 import pytest
 from huma_fortnox.domain.decisions import Direction
-from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, HumaKeyRefused, NotAllowed
+from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, HumaKeyRefused, NotAllowed, Unknown
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.pages.terms import VERSION
-from huma_fortnox.services.model import ConnectionState, DecisionInput, OrganizationSettings, SynchronizationState
+from huma_fortnox.services.model import (
+    ConnectionState,
+    DecisionInput,
+    OrganizationSettings,
+    SynchronizationState,
+    Thresholds,
+)
 from huma_fortnox.services.ports import EmploymentDefaults
 
 from tests.unit.web.fakes import AUTHORIZATION_URL, COOKIE, RUN, Answer, World
@@ -22,7 +28,8 @@ DIFFERENCES = f"{STEPS}/differences"
 NEW_PEOPLE = f"{STEPS}/new-people"
 KEY = [("client_id", "an-id"), ("client_secret", "a-secret"), ("webhook_secret", "shared")]
 EMPLOYMENT = [("personel_type", "TJM"), ("employment_form", "TV"), ("salary_form", "MAN")]
-SETTINGS = [("phone_property", "Phone2"), ("default_region", "no"), ("country_name", " Sweden ")]
+LIMITS = [("bank_accounts", "7"), ("bank_account_percent", "30"), ("cleared_values", "2"), ("creations", "9")]
+SETTINGS = [("phone_property", "Phone2"), ("default_region", "no"), ("country_name", " Sweden "), *LIMITS]
 
 
 def test_only_the_radio_buttons_that_were_moved_become_decisions() -> None:
@@ -323,8 +330,17 @@ def test_settings_are_saved() -> None:
     answer = world.post(f"{HOME}/settings", [*SETTINGS, *EMPLOYMENT])
     assert answer.headers["location"] == f"{HOME}/settings?saved=1"
     assert world.connect.value.settings == OrganizationSettings(
-        FieldSettings("Phone2", "NO", "Sweden"), EmploymentDefaults("TJM", "TV", "MAN")
+        FieldSettings("Phone2", "NO", "Sweden"),
+        EmploymentDefaults("TJM", "TV", "MAN"),
+        thresholds=Thresholds(7, 30, 2, 9),
     )
+    more = [("create_automatically", "1"), ("bank_changes_an_hour", " 12 ")]
+    world.post(f"{HOME}/settings", [*SETTINGS, *EMPLOYMENT, *more])
+    settings = world.connect.value.settings
+    assert (settings.create_automatically, settings.bank_changes_an_hour) == (True, 12)
+    world.post(f"{HOME}/settings", [*SETTINGS, *EMPLOYMENT, ("bank_changes_an_hour", "")])
+    settings = world.connect.value.settings
+    assert (settings.create_automatically, settings.bank_changes_an_hour) == (False, 0)
 
 
 @pytest.mark.parametrize(
@@ -336,6 +352,13 @@ def test_settings_are_saved() -> None:
         ("country_name", ""),
         ("country_name", "x" * 61),
         ("salary_form", "MAN"),
+        ("create_automatically", "1"),
+        ("bank_changes_an_hour", "-1"),
+        ("bank_changes_an_hour", "many"),
+        ("bank_accounts", "0"),
+        ("bank_account_percent", "101"),
+        ("cleared_values", ""),
+        ("creations", "1000000"),
     ],
 )
 def test_unusable_settings_are_marked_and_nothing_is_saved(name: str, value: str) -> None:
@@ -345,6 +368,59 @@ def test_unusable_settings_are_marked_and_nothing_is_saved(name: str, value: str
     answer = world.post(f"{HOME}/settings", [*pairs, (name, value)])
     _shows_an_error(answer, 400, "needs your attention")
     assert world.connect.value == before
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "asked", "told"),
+    [
+        ("try-again", [("user", "bo")], ("try-again", "bo"), "tried again for one person"),
+        ("try-again", [], ("try-again", ""), "tried again for 3 people"),
+        (
+            "removal",
+            [("user", "cia"), ("field", "address"), ("answer", "remove")],
+            ("removal", "cia", "address", True),
+            "Your answer is kept",
+        ),
+        (
+            "removal",
+            [("user", "cia"), ("field", "address"), ("answer", "keep")],
+            ("removal", "cia", "address", False),
+            "Your answer is kept",
+        ),
+        ("confirm-bank-changes", [], ("brake",), "changes of 2 people go to Fortnox now"),
+        ("catch-up", [], ("catch-up",), "is being compared"),
+    ],
+)
+def test_what_waits_can_be_seen_to_and_the_overview_says_that_it_was(
+    path: str, form: list[tuple[str, str]], asked: tuple[object, ...], told: str
+) -> None:
+    world = World()
+    answer = world.post(f"{HOME}/{path}", form)
+    assert world.oversight.asked == [asked]
+    assert answer.status == 303
+    where, _, query = answer.headers["location"].partition("?")
+    assert told in Page(world.get(where, query).body).text
+
+
+@pytest.mark.parametrize("wrong", [("answer", "perhaps"), ("field", "salary")])
+def test_an_answer_that_is_none_is_refused(wrong: tuple[str, str]) -> None:
+    world = World()
+    form = dict([("user", "cia"), ("field", "address"), ("answer", "keep"), wrong])
+    assert world.post(f"{HOME}/removal", list(form.items())).status == 400
+    assert world.oversight.asked == []
+
+
+def test_what_has_been_settled_meanwhile_is_told() -> None:
+    world = World()
+    world.oversight.failure = Unknown("held-unknown")
+    answer = world.post(f"{HOME}/try-again", [("user", "gone")])
+    assert answer.status == 404
+    assert "Nothing is held here any more." in answer.body
+
+
+def test_the_overview_says_nothing_that_was_not_done() -> None:
+    body = World().get(HOME, "done=%3Cb%3E&count=999999999").body
+    assert 'class="notice good"' not in body
 
 
 def test_disconnecting_asks_once() -> None:

@@ -13,6 +13,7 @@ from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.pages.terms import VERSION
 from huma_fortnox.services.model import ConnectionState, SynchronizationState
 from huma_fortnox.services.ports import EmploymentDefaults
+from huma_fortnox.services.real_time import Brake, Quarantine, RealTime, Reconciliation
 from huma_fortnox.web.app import routes
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
@@ -40,6 +41,12 @@ CALLS: list[tuple[str, str, object]] = [
     ("POST", f"{RUN_PATH}/cancel", None),
     ("GET", f"{RUN_PATH}/outcomes", None),
     ("GET", "/activity", None),
+    ("GET", "/real-time", None),
+    ("POST", "/real-time/catch-up", None),
+    ("POST", "/real-time/confirm-bank-changes", None),
+    ("GET", "/held", None),
+    ("POST", "/held/try-again", {"userId": "bo"}),
+    ("PUT", "/held/{userId}/removal", {"field": "phone", "remove": True}),
 ]
 
 
@@ -61,7 +68,11 @@ def test_routes_and_document_agree_both_ways(document: Document) -> None:
         for method in item
         if method in ("get", "post", "put", "delete", "patch")
     }
-    names = {"organization_id": "organizationId", "synchronization_id": "synchronizationId"}
+    names = {
+        "organization_id": "organizationId",
+        "synchronization_id": "synchronizationId",
+        "user_id": "userId",
+    }
     routed = {
         (route.method, re.sub(r"<(\w+)>", lambda found: "{" + names[found[1]] + "}", route.path))
         for route in routes(World().use_cases)
@@ -105,6 +116,7 @@ def test_errors_fit_the_document(document: Document, method: str, path: str, bod
     ):
         world.synchronizations.failure = failure
         world.connect.failure = failure
+        world.oversight.failure = failure
         answer = world.call(method, path, body)
         if answer.status >= 400:
             _fits(document, method, path, answer)
@@ -141,6 +153,12 @@ def _worlds() -> list[World]:
         full.synchronizations.run, finished_at=NOW, outcomes={"done": 1}, reason=Reason("decisions-timed-out")
     )
     full.connect.key_problems = (Reason("field-not-visible", {"field": "phone"}),)
+    full.oversight.value = RealTime(
+        Quarantine(NOW, NOW + 60, Reason("temporarily-unavailable")),
+        Brake(NOW, 6, 5),
+        Reconciliation("r", "schedule", "", NOW, NOW, page=1, pages=2, people=50, changed=1),
+        5,
+    )
     assert full.synchronizations.run.state is SynchronizationState.AWAITING_DECISIONS
     return [World(state=ConnectionState.NOT_CONNECTED, plan=()), full]
 

@@ -9,6 +9,7 @@ from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.pages.texts import locales
 from huma_fortnox.services.model import ConnectionState, SynchronizationState
+from huma_fortnox.services.real_time import Brake, Quarantine, RealTime, Reconciliation
 
 from tests.unit.web.fakes import NOW, PLAN, RUN, Answer, World
 from tests.unit.web.markup import Page
@@ -170,12 +171,89 @@ def test_the_progress_page_reloads_itself_until_told_otherwise() -> None:
 
 def test_the_active_page_lists_what_needs_attention_until_it_is_mended() -> None:
     world = World()
-    assert "This is not a possible phone number." in world.get(HOME).body
-    mended = replace(world.activity.entries[0], person="bo", name="Bo Ek")
-    world.activity.entries = (mended, *world.activity.entries[1:])
-    page = world.get(HOME).body
-    attention = page[page.index('id="attention"') : page.index('id="log"')]
-    assert "Nothing. Everything" in attention
+    assert "The account number is nothing but zeros." in world.get(HOME).body
+    world.oversight.people = ()
+    page = Page(world.get(HOME).body)
+    assert "Nothing. Everything that was changed has been carried out." in page.text
+    assert not [each for each in page.all("form") if each["action"].endswith("/try-again")]
+
+
+def test_a_removal_is_answered_beside_the_value_it_is_about() -> None:
+    page = Page(World().get(HOME).body)
+    asked = [each for each in page.all("form") if each["action"] == f"{HOME}/removal"]
+    answers = [each["value"] for each in page.all("button") if each.get("name") == "answer"]
+    assert len(asked) == 2
+    assert answers == ["remove", "keep", "keep"]
+
+
+def test_stopped_bank_changes_and_failing_changes_are_told_with_what_to_do() -> None:
+    world = World()
+    assert "Bank account changes are stopped" not in world.get(HOME).body
+    quarantine = Quarantine(NOW, NOW + 600, Reason("temporarily-unavailable"))
+    running = Reconciliation("r", "schedule", "", NOW, NOW, page=1, pages=4)
+    world.oversight.value = RealTime(quarantine, Brake(NOW, 6, 5), running, 5)
+    for locale in locales():
+        world.sessions.administrator = replace(world.sessions.administrator, locale=locale)
+        _is_a_good_page(world.get(HOME), locale)
+    world.sessions.administrator = replace(world.sessions.administrator, locale="en")
+    page = Page(world.get(HOME).body)
+    assert "6 people’s bank accounts were changed" in page.text
+    assert "the limit is 5" in page.text
+    assert "Changes keep failing." in page.text
+    assert "under way, page 1 of 4" in page.text
+    assert [each for each in page.all("form") if each["action"] == f"{HOME}/confirm-bank-changes"]
+    assert "Changes in Huma go to Fortnox by themselves." not in page.text
+
+
+def test_the_first_success_is_celebrated_once() -> None:
+    world = World()
+    world.synchronizations.run = replace(
+        world.synchronizations.run, state=SynchronizationState.FINISHED, finished_at=NOW - 60
+    )
+    world.connect.value = replace(world.connect.value, active_since=NOW - 60)
+    assert "is active 🥳" in world.get(HOME).body
+    world.connect.value = replace(world.connect.value, active_since=NOW - 7 * 86400)
+    body = world.get(HOME).body
+    assert "🥳" not in body
+    assert "Connected to Björk &amp; Söner AB" in body
+
+
+def test_a_run_that_is_over_is_not_under_way_though_its_result_is_still_being_sent() -> None:
+    world = World()
+    world.synchronizations.under_way = True
+    assert "A synchronization is under way" in world.get(HOME).body
+    world.synchronizations.run = replace(world.synchronizations.run, state=SynchronizationState.FINISHED)
+    body = world.get(HOME).body
+    assert "A synchronization is under way" not in body
+    assert f"{STEPS}/result" in body
+
+
+def test_the_log_is_searched_by_name_and_filtered_by_outcome() -> None:
+    world = World()
+
+    def names(query: str) -> str:
+        page = world.get(f"{HOME}/activity", query).body
+        return Page(page[page.index('id="found"') :].join(["<html>", ""])).text
+
+    assert "Anna Berg" in names("")
+    assert "Bo" in names("name=BO")
+    assert "Anna Berg" not in names("name=BO")
+    assert "Anna Berg" not in names("outcome=held")
+    assert "Anna Berg" in names("person=anna")
+    assert "Nothing like that is in the log" in names("name=nobody")
+    world.activity.endless, world.activity.pages = True, 0
+    assert "Look at older ones" in names("name=nobody")
+    assert world.activity.pages == 10
+
+
+def test_a_search_keeps_what_was_searched_for_on_the_next_page() -> None:
+    world = World()
+    world.activity.endless = True
+    page = Page(world.get(f"{HOME}/activity", "name=%22bo%26&outcome=held").body)
+    [older] = [each["href"] for each in page.all("a") if "after=" in each["href"]]
+    assert older == f"{HOME}/activity?name=%22bo%26&outcome=held&after=older"
+    [box] = [each for each in page.all("input") if each.get("name") == "name"]
+    assert box["value"] == '"bo&'
 
 
 def test_a_lost_consent_is_the_first_thing_on_the_page() -> None:

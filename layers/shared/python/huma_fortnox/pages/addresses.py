@@ -12,6 +12,10 @@ SETTINGS = f"{HOME}/settings"
 DISCONNECT = f"{HOME}/disconnect"
 ACTIVITY = f"{HOME}/activity"
 SIGN_OUT = f"{HOME}/sign-out"
+TRY_AGAIN = f"{HOME}/try-again"
+REMOVAL = f"{HOME}/removal"
+BRAKE = f"{HOME}/confirm-bank-changes"
+CATCH_UP = f"{HOME}/catch-up"
 SYNCHRONIZATIONS = f"{HOME}/synchronizations"
 
 

@@ -37,6 +37,13 @@ def sensitive_keys() -> frozenset[str]:
     return frozenset(key for key, row in FIELDS.items() if row.sensitive)
 
 
+def clearable_keys() -> frozenset[str]:
+    """Return the keys of the fields that may be empty."""
+    from huma_fortnox.domain.fields import FIELDS
+
+    return frozenset(key for key, row in FIELDS.items() if row.clearable)
+
+
 def directions(field_key: str) -> tuple[Direction, ...]:
     """Return the directions a field may go, *Leave* included."""
     from huma_fortnox.domain.fields import FIELDS, Flow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from huma_fortnox.domain.outcome import Outcome
 from huma_fortnox.domain.people import Side
 from huma_fortnox.domain.plan_types import Changed, Situation
 from huma_fortnox.pages import addresses
-from huma_fortnox.pages.values import marked, offered, person_name, sensitive_keys
+from huma_fortnox.pages.values import clearable_keys, marked, offered, person_name, sensitive_keys
 
 if TYPE_CHECKING:
     from huma_fortnox.domain.decisions import Decisions
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from huma_fortnox.domain.people import Employee, Raw, User
     from huma_fortnox.domain.plan_types import Change, Pairing, PlannedPerson
     from huma_fortnox.pages.texts import Explained, Texts
-    from huma_fortnox.services.model import Activity, PeoplePage
+    from huma_fortnox.services.model import PeoplePage
+    from huma_fortnox.services.real_time import HeldPage, HeldPerson
 
 Show = Callable[[str, "Raw", Side], str]
 Parts = tuple[str, str, str]
+
+REMOVED_IN_HUMA = "removed-in-huma"
+"""The reason that is a question: is the value to be removed in Fortnox too?"""
 
 FIRST_STEP = (Situation.DIFFERS, Situation.AMBIGUOUS, Situation.BLOCKED, Situation.IN_SYNC)
 """The situations of step 1, in the order of their tabs; the others belong to step 2."""
@@ -122,6 +126,31 @@ class OutcomeView:
     label: str
     target: str
     explained: Explained | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFieldView:
+    """One field that waits; ``asks``: somebody has to say whether it is to be removed in Fortnox too."""
+
+    key: str
+    label: str
+    outcome: str
+    outcome_label: str
+    explained: Explained
+    since: int
+    asks: bool
+    may_remove: bool
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldView:
+    """A person of whom something waits."""
+
+    user_id: str
+    name: str
+    creating: bool
+    fields: tuple[HeldFieldView, ...]
 
 
 def people(
@@ -340,19 +369,29 @@ def _what(outcome: FieldOutcome, t: Texts) -> str:
     return t.field(outcome.field)
 
 
-def needs_attention(entries: Iterable[Activity]) -> list[tuple[Activity, FieldOutcome]]:
-    """Return what is held or failed and was not mended since, newest first.
+def held(page: HeldPage, t: Texts) -> list[HeldView]:
+    """Return the people of whom something waits, each field with its reason and since when."""
+    clearable = clearable_keys()
+    return [_held(person, clearable, t) for person in page.people]
 
-    ``entries`` come newest first; the newest word about a field of a person is the one that counts.
-    """
-    settled: set[tuple[str, str]] = set()
-    open_items: list[tuple[Activity, FieldOutcome]] = []
-    for entry in entries:
-        for outcome in entry.outcomes:
-            place = (entry.person, outcome.field)
-            if not entry.person or place in settled:
-                continue
-            settled.add(place)
-            if outcome.outcome in (Outcome.HELD, Outcome.FAILED):
-                open_items.append((entry, outcome))
-    return open_items
+
+def _held(person: HeldPerson, clearable: Collection[str], t: Texts) -> HeldView:
+    return HeldView(
+        user_id=person.user_id,
+        name=person.name or person.user_id,
+        creating=person.creating,
+        fields=tuple(
+            HeldFieldView(
+                key=key,
+                label=t.field(key),
+                outcome=each.outcome,
+                outcome_label=t(f"outcome.{each.outcome}"),
+                explained=t.reason(each.reason),
+                since=each.since,
+                asks=each.reason.code == REMOVED_IN_HUMA and not each.decision,
+                may_remove=key in clearable,
+                decision=each.decision,
+            )
+            for key, each in person.fields.items()
+        ),
+    )

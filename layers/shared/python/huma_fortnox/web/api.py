@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from huma_fortnox.domain.decisions import Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, NotAllowed, Unknown
+from huma_fortnox.domain.outcome import Outcome
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.pages import employment
 from huma_fortnox.pages.texts import texts
-from huma_fortnox.pages.values import shower
-from huma_fortnox.services.model import DecisionInput, OrganizationSettings
+from huma_fortnox.pages.values import field_keys, shower
+from huma_fortnox.services.model import DecisionInput, OrganizationSettings, Thresholds
 from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.web import representations
 from huma_fortnox.web.http import API_POLICY, JSON, SECURITY_HEADERS, json_answer
@@ -44,6 +46,8 @@ MOST_DECISIONS = 5_000
 """In one request; a front end sends more in several."""
 USUAL_ROWS, MOST_ROWS = 50, 200
 
+E = TypeVar("E", bound=StrEnum)
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -61,6 +65,7 @@ class Api:
         self._connect = use_cases.connect
         self._synchronizations = use_cases.synchronizations
         self._activity = use_cases.activity
+        self._oversight = use_cases.oversight
 
     def routes(self) -> list[Route]:
         """Return the API's addresses."""
@@ -80,6 +85,12 @@ class Api:
             ("POST", RUN + "/cancel", self.cancel),
             ("GET", RUN + "/outcomes", self.outcomes),
             ("GET", BASE + "/activity", self.activity),
+            ("GET", BASE + "/real-time", self.real_time),
+            ("POST", BASE + "/real-time/catch-up", self.catch_up),
+            ("POST", BASE + "/real-time/confirm-bank-changes", self.confirm_brake),
+            ("GET", BASE + "/held", self.held),
+            ("POST", BASE + "/held/try-again", self.try_again),
+            ("PUT", BASE + "/held/<user_id>/removal", self.decide_removal),
         ]
         return [Route(method, path, handler, refuse) for method, path, handler in table]
 
@@ -124,8 +135,9 @@ class Api:
         return json_answer(representations.key_check(check))
 
     def change_settings(self, request: Request, organization_id: str) -> Response[str]:
-        """Replace the settings."""
+        """Replace the settings; limits and automatic creation stay as they are where they are left out."""
         caller = self._caller(request, organization_id)
+        present = self._connect.connection(organization_id).settings
         body = Members(request.json())
         settings = OrganizationSettings(
             fields=FieldSettings(
@@ -134,8 +146,17 @@ class Api:
                 country_name=body.text("countryName", longest=60).strip(),
             ),
             employment=_employment(body),
+            create_automatically=body.flag("createAutomatically")
+            if body.has("createAutomatically")
+            else present.create_automatically,
+            bank_changes_an_hour=body.number("bankChangesAnHour", least=0, most=10_000)
+            if body.has("bankChangesAnHour")
+            else present.bank_changes_an_hour,
+            thresholds=_thresholds(body) if body.has("thresholds") else present.thresholds,
         )
         body.nothing_else()
+        if settings.create_automatically and settings.employment is None:
+            raise BadRequest("employment-incomplete")
         changed = self._connect.change_settings(caller.administrator, settings)
         return json_answer(representations.connection(changed))
 
@@ -160,7 +181,7 @@ class Api:
         found = self._synchronizations.people(
             organization_id,
             synchronization_id,
-            situation=_situation(request.query.get("situation", "")),
+            situation=_choice(Situation, "situation", request.query.get("situation", "")),
             after=request.query.get("after", ""),
             limit=page_limit(request.query.get("limit"), usual=USUAL_ROWS, most=MOST_ROWS),
         )
@@ -218,8 +239,52 @@ class Api:
             organization_id,
             after=request.query.get("after", ""),
             limit=page_limit(request.query.get("limit"), usual=USUAL_ROWS, most=MOST_ROWS),
+            person=request.query.get("person", ""),
+            outcome=_choice(Outcome, "outcome", request.query.get("outcome", "")),
         )
         return json_answer(representations.activity_page(found))
+
+    def real_time(self, request: Request, organization_id: str) -> Response[str]:
+        """Return how real time stands."""
+        self._caller(request, organization_id)
+        return json_answer(representations.real_time(self._oversight.state(organization_id)))
+
+    def catch_up(self, request: Request, organization_id: str) -> Response[str]:
+        """Begin to compare everybody in Huma with what was last carried over."""
+        caller = self._caller(request, organization_id)
+        return json_answer(representations.reconciliation(self._oversight.catch_up(caller.administrator)), 202)
+
+    def confirm_brake(self, request: Request, organization_id: str) -> Response[str]:
+        """Let the stopped bank account changes through."""
+        caller = self._caller(request, organization_id)
+        return json_answer({"people": self._oversight.confirm_brake(caller.administrator)}, 202)
+
+    def held(self, request: Request, organization_id: str) -> Response[str]:
+        """Return a page of the people of whom something waits."""
+        self._caller(request, organization_id)
+        found = self._oversight.held(
+            organization_id,
+            after=request.query.get("after", ""),
+            limit=page_limit(request.query.get("limit"), usual=USUAL_ROWS, most=MOST_ROWS),
+        )
+        return json_answer(representations.held_page(found))
+
+    def try_again(self, request: Request, organization_id: str) -> Response[str]:
+        """Look at one held person again, or at all of them."""
+        caller = self._caller(request, organization_id)
+        body = Members(request.json())
+        user_id = body.optional_text("userId") or ""
+        body.nothing_else()
+        return json_answer({"people": self._oversight.try_again(caller.administrator, user_id)}, 202)
+
+    def decide_removal(self, request: Request, organization_id: str, user_id: str) -> Response[str]:
+        """Answer whether a value that was removed in Huma is to be removed in Fortnox too."""
+        caller = self._caller(request, organization_id)
+        body = Members(request.json())
+        field, remove = body.one_of("field", field_keys()), body.flag("remove")
+        body.nothing_else()
+        self._oversight.decide_removal(caller.administrator, user_id, field, remove=remove)
+        return json_answer(None, 204)
 
     def _caller(self, request: Request, organization_id: str) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -259,14 +324,14 @@ def _run_address(organization_id: str, synchronization_id: str) -> str:
     return f"/api/organizations/{quote(organization_id)}/synchronizations/{quote(synchronization_id)}"
 
 
-def _situation(text: str) -> Situation | None:
+def _choice(kind: type[E], name: str, text: str) -> E | None:
     if not text:
         return None
     try:
-        return Situation(text)
+        return kind(text)
     except ValueError:
-        expected = ", ".join(situation.value for situation in Situation)
-        raise BadRequest("query-invalid", {"name": "situation", "expected": expected}) from None
+        expected = ", ".join(each.value for each in kind)
+        raise BadRequest("query-invalid", {"name": name, "expected": expected}) from None
 
 
 def _region(body: Members) -> str:
@@ -285,6 +350,18 @@ def _employment(body: Members) -> EmploymentDefaults | None:
         personel_type=members.one_of("personelType", employment.PERSONEL_TYPES),
         employment_form=members.one_of("employmentForm", employment.EMPLOYMENT_FORMS),
         salary_form=members.one_of("salaryForm", employment.SALARY_FORMS),
+    )
+    members.nothing_else()
+    return chosen
+
+
+def _thresholds(body: Members) -> Thresholds:
+    members = Members(body.raw("thresholds"), "thresholds")
+    chosen = Thresholds(
+        bank_accounts=members.number("bankAccounts", least=1, most=100_000),
+        bank_account_percent=members.number("bankAccountPercent", least=0, most=100),
+        cleared_values=members.number("clearedValues", least=1, most=100_000),
+        creations=members.number("creations", least=1, most=100_000),
     )
     members.nothing_else()
     return chosen

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from huma_fortnox.web import api
+from huma_fortnox.web.active_pages import ActivePages
 from huma_fortnox.web.api import Api
 from huma_fortnox.web.connection_pages import ConnectionPages
 from huma_fortnox.web.routing import resolver
@@ -32,8 +33,10 @@ def routes(
 ) -> list[Route]:
     """Return every address of the application."""
     visitor = Visitor(use_cases.sessions, clock)
+    active = ActivePages(use_cases, visitor)
     return [
-        *ConnectionPages(use_cases, visitor, origin(fortnox_login)).routes(),
+        *ConnectionPages(use_cases, visitor, active, origin(fortnox_login)).routes(),
+        *active.routes(),
         *SynchronizationPages(use_cases, visitor).routes(),
         *Api(use_cases).routes(),
     ]

@@ -1,18 +1,18 @@
-"""The pages around the connection: overview, set-up, terms, settings, activity, *Disconnect*."""
+"""The pages around the connection: overview, set-up, terms, settings, *Disconnect*."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.errors import BadRequest, HumaKeyRefused, NotAllowed, Unknown
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings
-from huma_fortnox.pages import addresses, employment, views
+from huma_fortnox.pages import addresses, employment
 from huma_fortnox.pages.stylesheet import assets
 from huma_fortnox.pages.terms import VERSION as TERMS_VERSION
 from huma_fortnox.pages.terms import terms
-from huma_fortnox.pages.texts import texts
 from huma_fortnox.pages.values import field_keys
 from huma_fortnox.services.model import ConnectionState, OrganizationSettings
 from huma_fortnox.services.ports import EmploymentDefaults
@@ -22,19 +22,25 @@ from huma_fortnox.web.statuses import status_of
 from huma_fortnox.web.visitor import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aws_lambda_powertools.event_handler.api_gateway import Response
 
-    from huma_fortnox.services.model import Connection, Session
+    from huma_fortnox.services.model import Session
+    from huma_fortnox.web.active_pages import ActivePages
     from huma_fortnox.web.http import Form, Request
     from huma_fortnox.web.use_cases import UseCases
     from huma_fortnox.web.visitor import Visitor
 
-ACTIVITY_ROWS = 50
 KEY_PROBLEMS = ("field-not-visible", "field-not-editable")
 """What a working Huma key may lack; the key is kept all the same."""
 LONGEST_KEY = 255
+NUMBERS: Mapping[str, tuple[int, int]] = {
+    "bank_changes_an_hour": (0, 10_000),
+    "bank_accounts": (1, 100_000),
+    "bank_account_percent": (0, 100),
+    "cleared_values": (1, 100_000),
+    "creations": (1, 100_000),
+}
+"""The form's names of the limits, with the least and the most of each; the first may be left empty."""
 EMPLOYMENT_FIELDS = ("personel_type", "employment_form", "salary_form")
 """The form's names of the employment settings, in the order of ``EmploymentDefaults``."""
 
@@ -42,14 +48,15 @@ EMPLOYMENT_FIELDS = ("personel_type", "employment_form", "salary_form")
 class ConnectionPages:
     """Handlers of the pages around the connection.
 
-    ``fortnox_login`` is the origin of Fortnox's login, where the set-up form leads.
+    ``active`` shows the overview once there is a connection. ``fortnox_login`` is the origin of Fortnox's login,
+    where the set-up form leads.
     """
 
-    def __init__(self, use_cases: UseCases, visitor: Visitor, fortnox_login: str) -> None:
+    def __init__(self, use_cases: UseCases, visitor: Visitor, active: ActivePages, fortnox_login: str) -> None:
         self._connect = use_cases.connect
-        self._synchronizations = use_cases.synchronizations
-        self._activity = use_cases.activity
+        self._oversight = use_cases.oversight
         self._visitor = visitor
+        self._active = active
         self._fortnox_login = fortnox_login
 
     def routes(self) -> list[Route]:
@@ -62,7 +69,6 @@ class ConnectionPages:
             ("GET", addresses.TERMS, self.terms),
             ("GET", addresses.SETTINGS, self.settings),
             ("POST", addresses.SETTINGS, self.change_settings),
-            ("GET", addresses.ACTIVITY, self.activity),
             ("GET", addresses.DISCONNECT, self.ask_disconnect),
             ("POST", addresses.DISCONNECT, self.disconnect),
             ("POST", addresses.SIGN_OUT, self.sign_out),
@@ -81,32 +87,8 @@ class ConnectionPages:
         organization = session.administrator.organization_id
         connection = self._connect.connection(organization)
         if connection.usable or connection.state is ConnectionState.NEEDS_REAUTHORIZATION:
-            return self._active(request, session, connection)
+            return self._active.show(request, session, connection)
         return self._visitor.show("overview.html", request, session, connection=connection, fields=field_keys())
-
-    def _active(self, request: Request, session: Session, connection: Connection) -> Response[str]:
-        organization = connection.organization_id
-        last = current = self._synchronizations.current(organization)
-        if current is not None and current.state.over:
-            current = None  # it still has the lock while its result is being sent
-        elif current is not None:
-            last = None
-        elif connection.last_synchronization:
-            last = self._synchronizations.get(organization, connection.last_synchronization)
-        entries = self._activity.page(organization, after="", limit=ACTIVITY_ROWS).entries
-        t = texts(request.locale)
-        return self._visitor.show(
-            "active.html",
-            request,
-            session,
-            connection=connection,
-            current=current,
-            last=last,
-            entries=entries[:10],
-            last_event=next((entry for entry in entries if entry.delay_ms is not None), None),
-            attention=views.needs_attention(entries),
-            outcome_views=lambda entry: views.outcomes(entry.outcomes, t),
-        )
 
     def set_up(self, request: Request) -> Response[str]:
         """Show what will happen, ask for the Huma key where it is missing, and for the terms."""
@@ -195,7 +177,9 @@ class ConnectionPages:
         *,
         saved: bool = False,
         errors: Mapping[str, Reason] | None = None,
+        form: Form | None = None,
     ) -> Response[str]:
+        organization_id = session.administrator.organization_id
         return self._visitor.show(
             "settings.html",
             request,
@@ -205,12 +189,15 @@ class ConnectionPages:
             saved=saved,
             errors=errors or {},
             employment=employment,
+            numbers=tuple(NUMBERS),
+            given={name: form.get(name) if form else value for name, value in _numbers(settings).items()},
+            usual={"bank_changes_an_hour": self._oversight.state(organization_id).threshold},
         )
 
     def change_settings(self, request: Request) -> Response[str]:
         """Replace the settings."""
         session, form = self._visitor.post(request)
-        connection = self._connect.connection(session.administrator.organization_id)
+        present = self._connect.connection(session.administrator.organization_id).settings
         errors: dict[str, Reason] = {}
         fields = FieldSettings(
             phone_property=form.get("phone_property"),
@@ -228,29 +215,24 @@ class ConnectionPages:
         chosen = employment_of(form)
         if chosen is None and any(form.get(name) for name in EMPLOYMENT_FIELDS):
             errors["employment"] = BadRequest("employment-incomplete").reason
-        settings = OrganizationSettings(fields=fields, employment=chosen)
+        automatically = form.get("create_automatically") == "1"
+        if automatically and chosen is None:
+            errors["employment"] = BadRequest("employment-incomplete").reason
+        numbers = {name: _number(form.get(name), least, most) for name, (least, most) in NUMBERS.items()}
+        errors |= {name: BadRequest("value-invalid").reason for name, number in numbers.items() if number is None}
+        found = {name: number for name, number in numbers.items() if number is not None}
+        settings = replace(
+            present,
+            fields=fields if "phone_property" not in errors else present.fields,
+            employment=chosen,
+            create_automatically=automatically,
+            bank_changes_an_hour=found.pop("bank_changes_an_hour", 0),
+            thresholds=replace(present.thresholds, **found),
+        )
         if errors:
-            shown = replace(settings, fields=fields if "phone_property" not in errors else connection.settings.fields)
-            return self._settings(request, session, shown, errors=errors)
+            return self._settings(request, session, settings, errors=errors, form=form)
         self._connect.change_settings(session.administrator, settings)
         return see_other(addresses.with_query(addresses.SETTINGS, saved="1"))
-
-    def activity(self, request: Request) -> Response[str]:
-        """Show the activity log."""
-        session = self._visitor.enter(request)
-        found = self._activity.page(
-            session.administrator.organization_id, after=request.query.get("after", ""), limit=ACTIVITY_ROWS
-        )
-        t = texts(request.locale)
-        return self._visitor.show(
-            "activity.html",
-            request,
-            session,
-            entries=found.entries,
-            after=found.after,
-            first=not request.query.get("after"),
-            outcome_views=lambda entry: views.outcomes(entry.outcomes, t),
-        )
 
     def ask_disconnect(self, request: Request) -> Response[str]:
         """Say what *Disconnect* keeps and erases, and ask once."""
@@ -288,6 +270,26 @@ def _problems(lacks: str) -> list[Reason]:
         if code in KEY_PROBLEMS and field in field_keys():
             found.append(Reason(code, {"field": field}))
     return found
+
+
+def _numbers(settings: OrganizationSettings) -> dict[str, str]:
+    """Return the limits as the form shows them; nothing where the usual one counts."""
+    thresholds = settings.thresholds
+    return {
+        "bank_changes_an_hour": str(settings.bank_changes_an_hour or ""),
+        "bank_accounts": str(thresholds.bank_accounts),
+        "bank_account_percent": str(thresholds.bank_account_percent),
+        "cleared_values": str(thresholds.cleared_values),
+        "creations": str(thresholds.creations),
+    }
+
+
+def _number(text: str, least: int, most: int) -> int | None:
+    """Return a number of the form, zero for an empty one where that is allowed, ``None`` for anything wrong."""
+    if not text and least == 0:
+        return 0
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else -1
+    return number if least <= number <= most else None
 
 
 def employment_of(form: Form) -> EmploymentDefaults | None:

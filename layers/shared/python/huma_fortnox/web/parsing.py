@@ -57,6 +57,13 @@ class Members:
             raise invalid(self.at(name), "true or false")
         return value
 
+    def number(self, name: str, *, least: int, most: int) -> int:
+        """Return a whole number within these bounds."""
+        value = self.raw(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise invalid(self.at(name), f"whole number from {least} to {most}")
+        return value
+
     def one_of(self, name: str, allowed: Collection[str]) -> str:
         """Return a text that is one of these."""
         value = self.raw(name)

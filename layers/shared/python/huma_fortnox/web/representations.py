@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Summary,
         Synchronization,
     )
+    from huma_fortnox.services.real_time import HeldPage, RealTime, Reconciliation
 
 Show = Callable[[str, "Raw", "Side"], str]
 """A field's value as people may see it: field key, raw value, side."""
@@ -61,6 +62,14 @@ def settings(value: OrganizationSettings) -> dict[str, Any]:
         }
         if employment is not None
         else None,
+        "createAutomatically": value.create_automatically,
+        "bankChangesAnHour": value.bank_changes_an_hour,
+        "thresholds": {
+            "bankAccounts": value.thresholds.bank_accounts,
+            "bankAccountPercent": value.thresholds.bank_account_percent,
+            "clearedValues": value.thresholds.cleared_values,
+            "creations": value.thresholds.creations,
+        },
     }
 
 
@@ -106,6 +115,8 @@ def synchronization(value: Synchronization) -> dict[str, Any]:
         "situations": dict(value.situations),
         "outcomes": dict(value.outcomes),
         "progress": {_camel(name): count for name, count in value.progress.items()},
+        "secondsLeft": value.seconds_left,
+        "notes": [each.to_json() for each in value.notes],
         "reason": reason(value.reason),
     }
 
@@ -117,6 +128,15 @@ def people_page(value: PeoplePage, show: Show) -> dict[str, Any]:
         "decisions": {
             "everything": value.decisions.everything.value if value.decisions.everything else None,
             "fields": {key: direction.value for key, direction in value.decisions.fields.items()},
+        },
+        "others": {
+            key: {
+                "user": _party(each.user.id, each.user.active, each.user.values) if each.user else None,
+                "employee": _party(each.employee.id, each.employee.active, each.employee.values)
+                if each.employee
+                else None,
+            }
+            for key, each in value.others.items()
         },
         "after": value.after or None,
     }
@@ -225,6 +245,65 @@ def activity(value: Activity) -> dict[str, Any]:
         "reason": reason(value.reason),
         "actor": value.actor or None,
         "delayMs": value.delay_ms,
+    }
+
+
+def real_time(value: RealTime) -> dict[str, Any]:
+    """Return how real time stands."""
+    quarantine, brake = value.quarantine, value.brake
+    return {
+        "quarantine": {
+            "since": instant(quarantine.since),
+            "nextTry": instant(quarantine.next_try),
+            "reason": quarantine.reason.to_json(),
+        }
+        if quarantine
+        else None,
+        "brake": {"since": instant(brake.since), "changes": brake.changes, "threshold": brake.threshold}
+        if brake
+        else None,
+        "bankChangesAnHour": value.threshold,
+        "reconciliation": reconciliation(value.reconciliation) if value.reconciliation else None,
+    }
+
+
+def reconciliation(value: Reconciliation) -> dict[str, Any]:
+    """Return one round of comparing everybody in Huma with what was last carried over."""
+    return {
+        "startedAt": instant(value.started_at),
+        "finishedAt": instant(value.finished_at),
+        "cause": value.cause,
+        "actor": value.actor or None,
+        "page": value.page,
+        "pages": value.pages,
+        "people": value.people,
+        "changed": value.changed,
+    }
+
+
+def held_page(value: HeldPage) -> dict[str, Any]:
+    """Return a page of the people of whom something waits."""
+    return {
+        "people": [
+            {
+                "userId": person.user_id,
+                "name": person.name,
+                "creating": person.creating,
+                "fields": [
+                    {
+                        "field": key,
+                        "outcome": each.outcome,
+                        "reason": each.reason.to_json(),
+                        "since": instant(each.since),
+                        "decision": each.decision or None,
+                        "decidedBy": each.decided_by or None,
+                    }
+                    for key, each in person.fields.items()
+                ],
+            }
+            for person in value.people
+        ],
+        "after": value.after or None,
     }
 
 

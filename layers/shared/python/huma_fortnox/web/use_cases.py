@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from huma_fortnox.domain.outcome import Outcome
     from huma_fortnox.domain.plan_types import Situation
     from huma_fortnox.services.model import (
         ActivityPage,
@@ -142,8 +143,13 @@ class Synchronizations(Protocol):
 class ActivityLog(Protocol):
     """The append-only log."""
 
-    def page(self, organization_id: str, *, after: str, limit: int) -> ActivityPage:
-        """Return a page of the log, newest first."""
+    def page(
+        self, organization_id: str, *, after: str, limit: int, person: str = "", outcome: Outcome | None = None
+    ) -> ActivityPage:
+        """Return a page, newest first: of everything, of what is about a person, or of what had an outcome.
+
+        A page of a selection may hold fewer than there are, or none, and still tell where to go on.
+        """
         ...
 
 
@@ -177,10 +183,10 @@ class Oversight(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """Everything the HTTP layer can do; ``oversight`` may be missing where pages do not show real time."""
+    """Everything the HTTP layer can do."""
 
     sessions: Sessions
     connect: Connect
     synchronizations: Synchronizations
     activity: ActivityLog
-    oversight: Oversight | None = None
+    oversight: Oversight
