@@ -81,6 +81,9 @@ RUNTIME_DISTRIBUTIONS = (
 )
 """What Lambda's Python runtime brings along; nothing else may come from outside layer and code."""
 
+MOST_ENVIRONMENTS = 10
+"""Execution environments of one function at the same time; each takes some 60 MB of this machine."""
+
 KEPT_LAYERS = 6
 """Unpacked layers that stay in the cache; one of ours takes 40 to 60 MB."""
 
@@ -141,8 +144,27 @@ def run_functions_as_lambda_does(*, logs: Path, cache: Path) -> None:
     original_worker_class = lambda_runtime._worker_class_for
     lambda_svc._provided_runtime_code_dir = code_directory
     lambda_svc._provided_worker_env = environment
-    lambda_svc._execute_function_warm = lambda_svc._execute_function_provided_warm
+    lambda_svc._execute_function_warm = _a_few_at_a_time(lambda_svc._execute_function_provided_warm)
     lambda_runtime._worker_class_for = worker_class
+
+
+def _a_few_at_a_time(execute: Callable[[Properties, Any, str], Any]) -> Callable[[Properties, Any, str], Any]:
+    """Let an invocation wait while enough others of its function run.
+
+    The emulator starts an execution environment for every invocation that finds none free. A hundred events at once
+    would be a hundred processes, each of which needs a second of this machine to start: none would be ready in time.
+    """
+    places: dict[str, threading.Semaphore] = {}
+    lock = threading.Lock()
+
+    def run(function: Properties, event: Any, request_id: str) -> Any:
+        name = (function.get("config") or function).get("FunctionName", "")
+        with lock:
+            place = places.setdefault(name, threading.Semaphore(MOST_ENVIRONMENTS))
+        with place:
+            return execute(function, event, request_id)
+
+    return run
 
 
 class _Tee:

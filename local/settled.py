@@ -20,11 +20,13 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import requests
 from huma_fortnox.bootstrap import Application
 from huma_fortnox.domain.digest import keyed_digest
 from huma_fortnox.domain.fields import read_employee
 from huma_fortnox.domain.people import FieldSettings, Link, User
 from huma_fortnox.domain.plan import plan, writes
+from huma_fortnox.pages import terms
 from huma_fortnox.services.model import Administrator, ConnectionState, OrganizationSettings
 from huma_fortnox.services.ports import Company, ConsentGranted, EmploymentDefaults, HumaAccess
 from huma_fortnox.settings import Settings
@@ -78,6 +80,12 @@ class SettledCompany:
     def key(self) -> tuple[str, str]:
         """The Huma API key: client id and secret."""
         return _id("client", self.number), _id("secret", self.number)
+
+    @property
+    def account(self) -> str:
+        """The account that logs in to the company in Fortnox."""
+        names = ("admin", "other-company")
+        return names[self.number] if self.number < len(names) else f"other-company-{self.number}"
 
     def user_id(self, number: int) -> str:
         """Return the id of a person in Huma."""
@@ -286,6 +294,25 @@ class Settled:
         with self._opener.open(request, timeout=30) as response:
             response.read()
         return sent
+
+    def reconnect(self) -> None:
+        """Do what an administrator does whose consent was lost: accept the terms and approve in Fortnox again."""
+        somebody = {"organization": self.company.id, "user": self.administrator.user_id}
+        http = requests.Session()
+        http.trust_env = False
+        token = self.huma.control("POST", "/_sim/bearer", somebody)["token"]
+        asked = http.post(
+            f"{self.world.public_url}/api/organizations/{self.company.id}/connection",
+            json={"termsVersion": terms.VERSION},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        asked.raise_for_status()
+        approval = {"account": self.company.account, "password": "demo", "decision": "approve"}
+        approved = http.post(asked.json()["authorizationUrl"], data=approval, allow_redirects=False)
+        launched = http.get(self.huma.control("POST", "/_sim/launch", somebody)["url"], allow_redirects=False)
+        cookie = launched.headers["Set-Cookie"].split(";")[0]
+        done = http.get(approved.headers["Location"], headers={"Cookie": cookie}, allow_redirects=False)
+        assert done.status_code == 303, done.status_code
 
     def employee(self, number: int) -> Json:
         """Return a person as Fortnox has it now."""

@@ -94,6 +94,9 @@ class _NoBudget:
     def acquire(self) -> None:
         pass
 
+    def answered(self) -> None:
+        pass
+
     def pause(self, seconds: float) -> None:
         pass
 

@@ -165,7 +165,7 @@ class FortnoxClient:
             f"{self._url}/employees",
             params={"page": str(page), "limit": str(PAGE_SIZE)},
         )
-        document = self._http.send(call, self).document
+        document = self._send(call).document
         rows = document.get("Employees")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             refuse_unreadable(SYSTEM, call)
@@ -269,8 +269,14 @@ class FortnoxClient:
             raise Refused("fortnox-refused-identifier", {"code": "2000729"})
         return f"{self._url}/employees/{quote(employee_id, safe='')}"
 
+    def _send(self, call: Call) -> Answer:
+        try:
+            return self._http.send(call, self)
+        finally:
+            self._budget.answered()
+
     def _member(self, call: Call, wrapper: str) -> dict[str, Any]:
-        found = self._http.send(call, self).document.get(wrapper)
+        found = self._send(call).document.get(wrapper)
         if not isinstance(found, dict):
             refuse_unreadable(SYSTEM, call)
         return found

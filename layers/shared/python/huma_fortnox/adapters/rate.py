@@ -129,6 +129,15 @@ class SharedRateBudget:
                 raise RateLimited(retry_after=max(wait, 1.0))
             self._sleep(min(wait, LOOK))
 
+    def answered(self) -> None:
+        """Tell that the request this thread took its last permit for is over.
+
+        Who does not tell is taken to be waiting still, until the thread asks for its next permit; a permit that is
+        given back before rests as long as the slowest request would need.
+        """
+        with self._lock:
+            self._note_answer()
+
     def pause(self, seconds: float) -> None:
         """Stop everybody of this organization for so long (after a 429)."""
         with self._lock:

@@ -167,6 +167,10 @@ class RateBudget(Protocol):
         """Wait until one request may be sent; raises ``RateLimited`` when the wait would exceed the time left."""
         ...
 
+    def answered(self) -> None:
+        """Tell that the request this thread took its last permit for is over: its rest is known from here on."""
+        ...
+
     def pause(self, seconds: float) -> None:
         """Stop everybody of this organization for so long (after a 429)."""
         ...
