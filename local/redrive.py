@@ -18,6 +18,7 @@ import argparse
 import hashlib
 import json
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,8 +100,8 @@ class Redrive:
         return True
 
     def _letters(self, queue_url: str) -> Iterator[Mapping[str, Any]]:
-        """Yield every letter once, in the order of its lane."""
-        seen: set[str] = set()
+        """Yield every letter that was there when this began, once, in the order of its lane."""
+        began = time.time() * 1000
         while True:
             found = self._sqs.receive_message(
                 QueueUrl=queue_url,
@@ -109,16 +110,23 @@ class Redrive:
                 AttributeNames=["All"],
                 WaitTimeSeconds=LOOKING_SECONDS,
             ).get("Messages", [])
-            fresh = [letter for letter in found if letter["MessageId"] not in seen]
-            if not fresh:
+            old = [letter for letter in found if int(letter["Attributes"]["SentTimestamp"]) <= began]
+            for letter in found:
+                if letter not in old:
+                    # It died again while we look: not for ever round and round.
+                    self._show(queue_url, letter)
+            if not old:
                 return
-            for letter in fresh:
-                seen.add(letter["MessageId"])
-                yield letter
+            yield from old
 
     def _length(self, queue_url: str) -> int:
         name = "ApproximateNumberOfMessages"
         return int(self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])["Attributes"][name])
+
+    def _show(self, queue_url: str, letter: Mapping[str, Any]) -> None:
+        self._sqs.change_message_visibility(
+            QueueUrl=queue_url, ReceiptHandle=letter["ReceiptHandle"], VisibilityTimeout=0
+        )
 
     def _remove(self, queue_url: str, letter: Mapping[str, Any]) -> None:
         self._sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=letter["ReceiptHandle"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -104,6 +105,19 @@ def test_a_redrive_that_was_cut_off_after_sending_sends_nothing_twice(scene: Sce
     scene.redrive._sqs = _With(scene.sqs, delete_message=delete)
     assert scene.redrive.all() == Redriven(changes=1)
     assert scene.in_lane() == [("org", "change")]
+
+
+def test_what_dies_again_meanwhile_waits_for_the_next_call(scene: Scene) -> None:
+    scene.die("change")
+    send = scene.sqs.send_message
+
+    def dies_at_once(**arguments: Any) -> Any:
+        time.sleep(0.01)
+        return send(**{**arguments, "QueueUrl": scene.dead})
+
+    scene.redrive._sqs = _With(scene.sqs, send_message=dies_at_once)
+    assert scene.redrive.all() == Redriven(changes=1)
+    assert scene.redrive.count() == Redriven(changes=1)
 
 
 def test_an_event_goes_back_to_the_bus_as_it_was(scene: Scene) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from huma_fortnox.domain.decisions import Decisions
+from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.digest import keyed_digest
 from huma_fortnox.domain.essence import essence_of_employee, essence_of_user
 from huma_fortnox.domain.fields import FIELDS
@@ -24,6 +24,7 @@ from huma_fortnox.domain.plan import plan
 from huma_fortnox.domain.plan_json import person_from_json, person_to_json
 from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.domain.survey import Survey
+from huma_fortnox.services.listing import NameIndex
 from huma_fortnox.services.snapshot import (
     EMPLOYEES,
     USERS,
@@ -36,7 +37,7 @@ from huma_fortnox.services.snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from huma_fortnox.domain.outline import DecidedPerson, Outline
+    from huma_fortnox.domain.outline import DecidedPerson, Option, Outline
     from huma_fortnox.domain.people import FieldSettings
     from huma_fortnox.domain.plan_types import PlannedPerson
     from huma_fortnox.services.ports import ConnectionStore, LinkStore, SynchronizationStore, Vault
@@ -54,11 +55,15 @@ _NOTHING: Mapping[str, Any] = {}
 
 @dataclass(slots=True)
 class Findings:
-    """What a plan found: people by situation, changes, people in agreement who are to be linked, general remarks."""
+    """What a plan found: people by situation, changes, people in agreement who are to be linked, general remarks.
+
+    ``suggested`` are people who stand apart and for whom a pair is suggested.
+    """
 
     situations: Counter[str] = field(default_factory=Counter)
     changes: int = 0
     to_link: int = 0
+    suggested: int = 0
     notes: tuple[Reason, ...] = ()
 
     @property
@@ -210,6 +215,7 @@ class _Keeper:
             notes=tuple(Reason(f"not-visible-in-{side.value}", {"field": key}) for side, key in sorted(unseen))
         )
         self._people: list[tuple[str, str, Mapping[str, Any]]] = []
+        self._names = NameIndex()
         self._full: dict[str, list[Any]] = {IN_SYNC: [], OUTLINE: []}
         self._numbers: Counter[str] = Counter()
 
@@ -224,8 +230,10 @@ class _Keeper:
             found.to_link += not person.linked
             self._add(IN_SYNC, person_to_json(_by_name(person)))
             return
-        self._people.append((person.situation.value, person.key, person_to_json(person)))
-        self._add(OUTLINE, outline_to_json(outline_of(person, survey, candidates)))
+        outline = outline_of(person, survey, candidates)
+        self._people.append((person.situation.value, person.key, person_to_json(person) | _with_rivals(outline)))
+        self._names.add(person)
+        self._add(OUTLINE, outline_to_json(outline))
         if len(self._people) >= CHUNK:
             self._save_people()
 
@@ -240,6 +248,8 @@ class _Keeper:
         self._save_people()
         for name in self._full:
             self._save(name)
+        self._names.save(self._store, self._organization_id, self._run_id)
+        self._findings.suggested = self._names.suggested
         return self._findings
 
     def _add(self, name: str, data: Any) -> None:
@@ -264,6 +274,35 @@ class _Keeper:
     def _save_people(self) -> None:
         self._store.save_people(self._organization_id, self._run_id, self._people)
         self._people = []
+
+
+def may_clash(data: Mapping[str, Any], decisions: Decisions, *, pair: str = "") -> bool:
+    """Tell whether a kept person, or the ``pair`` with this employee, is to get a value that somebody else has now.
+
+    Only then can what others decided matter: of those who share a value on the side it comes from nothing is written.
+    """
+    rivals = data.get("rivals", {}).get(pair, ())
+    return any((direction := decisions.direction(data["key"], key)) and direction.value in to for key, to in rivals)
+
+
+def _with_rivals(outline: Outline) -> dict[str, Any]:
+    """Return, as part of a kept person, the fields and directions that would give them a value somebody else has.
+
+    They are listed for the person under an empty name, and under the EmployeeId for each pair that may be confirmed.
+    """
+    options = {"": outline.options, **outline.if_paired}
+    rivals = {pair: found for pair, each in options.items() if (found := _rivals(each))}
+    return {"rivals": rivals} if rivals else {}
+
+
+def _rivals(options: Iterable[Option]) -> list[list[Any]]:
+    found = []
+    for option in options:
+        to = [Direction.USE_HUMA.value] if option.in_fortnox else []
+        to += [Direction.USE_FORTNOX.value] if option.in_huma else []
+        if to:
+            found.append([option.field, to])
+    return found
 
 
 def _by_name(person: PlannedPerson) -> PlannedPerson:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, TransientError, Unknown
 from huma_fortnox.domain.fields import FIELDS
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome
-from huma_fortnox.domain.outline import with_decisions
+from huma_fortnox.domain.outline import Outline, confirmable, confirmed_pairs, with_decisions
 from huma_fortnox.domain.plan_json import person_from_json
 from huma_fortnox.domain.plan_types import Situation
+from huma_fortnox.services.listing import SUGGESTED, Listing
 from huma_fortnox.services.model import (
     OutcomePage,
     PeoplePage,
@@ -23,16 +24,17 @@ from huma_fortnox.services.model import (
     Synchronization,
     SynchronizationState,
 )
-from huma_fortnox.services.planning import IN_SYNC
+from huma_fortnox.services.planning import IN_SYNC, may_clash
 from huma_fortnox.services.ports import EMPLOYEES_A_PAGE
 from huma_fortnox.services.result import RESULT_COLUMNS, csv_line, result_row
 from huma_fortnox.services.summary import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from huma_fortnox.domain.decisions import Decisions
-    from huma_fortnox.domain.outline import DecidedPerson
+    from huma_fortnox.domain.outline import DecidedPerson, Option
     from huma_fortnox.domain.plan_types import PlannedPerson
     from huma_fortnox.services.model import Administrator, DecisionInput
     from huma_fortnox.services.planning import Planning
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
 PERSON = "person"
 """Stands for the person as a whole where an outcome is not about one field."""
 
+_APART = tuple(each.value for each in Situation if each not in (Situation.IN_SYNC, Situation.DIFFERS))
+_SUGGESTED_IN = (Situation.ONLY_IN_HUMA.value, Situation.ONLY_IN_FORTNOX.value)
+_CHUNK_PLACE = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,6}))?")
 _AGREED = "agreed."
 _AGREED_PLACE = re.compile(r"agreed\.([0-9]{1,6})\.([0-9]{1,6})")
 _ROWS_AT_ONCE = 500
@@ -64,6 +69,8 @@ class Synchronizations:
         self._planning = planning
         self._workflow = workflow
         self._clock = clock
+        self._listing = Listing(store)
+        self._last_decided: tuple[tuple[str, ...], dict[str, DecidedPerson]] = ((), {})
 
     def start(self, administrator: Administrator) -> Synchronization:
         """Start a run.
@@ -122,9 +129,22 @@ class Synchronizations:
         return self._store.load(organization_id, running) if running else None
 
     def people(
-        self, organization_id: str, synchronization_id: str, /, *, situation: Situation | None, after: str, limit: int
+        self,
+        organization_id: str,
+        synchronization_id: str,
+        /,
+        *,
+        situation: Situation | None,
+        after: str,
+        limit: int,
+        field: str = "",
+        name: str = "",
+        suggested: bool = False,
     ) -> PeoplePage:
-        """Return a page of the plan: all situations but ``in_sync``, or the one asked for.
+        """Return a page of the plan: all situations but ``in_sync``, the one asked for, or the suggested pairs.
+
+        Of one situation, or of the ``suggested``, people come by name, and may be asked for by a ``field`` that
+        differs and a part of their ``name``.
 
         While the run waits, the changes are those that the decisions so far lead to. Two people whom somebody called
         the same person stand on the first page of those who differ, with what differs between them; in the lists
@@ -133,42 +153,96 @@ class Synchronizations:
         run = self.get(organization_id, synchronization_id)
         decisions = self._store.decisions(organization_id, synchronization_id)
         if situation is Situation.IN_SYNC:
-            number = int(after) if re.fullmatch(r"[0-9]{1,6}", after) else 0
-            chunk = self._store.chunk(organization_id, synchronization_id, IN_SYNC, number)
-            following = self._store.chunk(organization_id, synchronization_id, IN_SYNC, number + 1)
-            agreed = tuple(person_from_json(data) for data in chunk or ())
-            return PeoplePage(agreed, decisions, str(number + 1) if following else "")
-        found, last = self._store.people(
-            organization_id,
-            synchronization_id,
-            situation.value if situation else "",
-            after=after,
-            limit=limit,
-        )
+            return self._agreed_page(run, decisions, name, after, limit)
+        place = (organization_id, synchronization_id)
+        if situation is None and not suggested:
+            found, last = self._store.people(*place, "", after=after, limit=limit)
+        else:
+            listed = SUGGESTED if suggested or situation is None else situation.value
+            keys, last = self._listing.keys(*place, listed, field=field, name=name, after=after, limit=limit)
+            where = _SUGGESTED_IN if listed == SUGGESTED else (listed,)
+            by_key = self._store.persons(*place, keys, where)
+            found = [by_key[key] for key in keys if key in by_key]
         people = [person_from_json(data) for data in found]
         is_open = run.state is SynchronizationState.AWAITING_DECISIONS
         if is_open and (decisions.everything or decisions.fields or decisions.changes or decisions.pairs):
-            settings = self._planning.settings(organization_id)
-            decided = self._decided(organization_id, synchronization_id, decisions)
-            pairs = self._confirmed(organization_id, synchronization_id, decided.values())
-            joined = {key for pair in pairs for key in _keys(pair)}
-            if situation is None:
+            pairs = self._confirmed(*place, decisions)
+            listed_everybody = situation is None and not suggested
+            if listed_everybody:
+                joined = _joined(pairs)
+                found = [data for data in found if data["key"] not in joined]
                 people = [person for person in people if person.key not in joined]
-            people = [
-                replace(person, creates="", create_held=None)
-                if person.key in joined
-                else with_decisions(person, decisions, decided[person.key].clashes, settings)
-                for person in people
-            ]
-            if situation in (None, Situation.DIFFERS) and not after:
-                differing = (pair for pair in pairs if pair.changes)
-                shown = (with_decisions(pair, decisions, decided[pair.key].clashes, settings) for pair in differing)
-                people = [*shown, *people]
+            shown = []
+            if not after and (listed_everybody or situation is Situation.DIFFERS):
+                shown = [pair for pair in self._planned(*place, pairs) if _fits(pair, field, name)]
+            people = self._with_decisions(run, decisions, found, people, pairs, shown)
         return PeoplePage(tuple(people), decisions, last, self._others(organization_id, synchronization_id, people))
 
-    def _decided(self, organization_id: str, synchronization_id: str, decisions: Decisions) -> dict[str, DecidedPerson]:
-        people = self._planning.decided(organization_id, synchronization_id, decisions)
-        return {person.outline.key: person for person in people}
+    def _agreed_page(self, run: Synchronization, decisions: Decisions, name: str, after: str, limit: int) -> PeoplePage:
+        """Return a page of the people in agreement, of whom nothing but the name is kept, in the order of the plan."""
+        place = _CHUNK_PLACE.fullmatch(after)
+        number, start = (int(part or 0) for part in place.groups()) if place else (0, 0)
+        wanted = name.casefold()
+        people: list[PlannedPerson] = []
+        while (chunk := self._store.chunk(run.organization_id, run.id, IN_SYNC, number)) is not None:
+            for offset in range(start, len(chunk)):
+                person = person_from_json(chunk[offset])
+                if wanted and wanted not in person.name.casefold():
+                    continue
+                if len(people) == limit:
+                    return PeoplePage(tuple(people), decisions, f"{number}.{offset}")
+                people.append(person)
+            number, start = number + 1, 0
+        return PeoplePage(tuple(people), decisions)
+
+    def _with_decisions(
+        self,
+        run: Synchronization,
+        decisions: Decisions,
+        found: Sequence[Mapping[str, Any]],
+        people: Sequence[PlannedPerson],
+        pairs: Mapping[tuple[str, str], Mapping[str, Any]],
+        shown: Sequence[PlannedPerson],
+    ) -> list[PlannedPerson]:
+        """Return people as the decisions leave them, after those of the confirmed ``pairs`` that are ``shown``."""
+        settings = self._planning.settings(run.organization_id)
+        clashing = any(may_clash(data, decisions) for data in found) or any(
+            may_clash(pairs[pair.user.id, pair.employee.id], decisions, pair=pair.employee.id)
+            for pair in shown
+            if pair.user is not None and pair.employee is not None
+        )
+        decided = self._decided(run, decisions) if clashing else {}
+        joined = _joined(pairs)
+
+        def as_decided(person: PlannedPerson) -> PlannedPerson:
+            known = decided.get(person.key)
+            return with_decisions(person, decisions, known.clashes if known is not None else {}, settings)
+
+        apart = (
+            replace(person, creates="", create_held=None) if person.key in joined else as_decided(person)
+            for person in people
+        )
+        return [*map(as_decided, shown), *apart]
+
+    def _planned(
+        self, organization_id: str, synchronization_id: str, pairs: Iterable[tuple[str, str]]
+    ) -> Iterator[PlannedPerson]:
+        """Yield confirmed pairs of whom something differs, with the question that was answered."""
+        for user_id, employee_id in sorted(pairs):
+            pair = self._planning.pair(organization_id, synchronization_id, user_id, employee_id)
+            if pair is not None and pair.changes:
+                yield pair
+
+    def _decided(self, run: Synchronization, decisions: Decisions) -> dict[str, DecidedPerson]:
+        """Carry decisions through the whole plan, by person; it is remembered until somebody decides another thing.
+
+        ``run`` must have been read before the ``decisions``: then nothing newer than them has its mark.
+        """
+        mark = (run.organization_id, run.id, run.decided)
+        if self._last_decided[0] != mark:
+            people = self._planning.decided(run.organization_id, run.id, decisions)
+            self._last_decided = (mark, {person.outline.key: person for person in people})
+        return self._last_decided[1]
 
     def _others(
         self, organization_id: str, synchronization_id: str, people: Sequence[PlannedPerson]
@@ -181,19 +255,27 @@ class Synchronizations:
             for key in (f"u:{pairing.user_id}", f"e:{pairing.employee_id}")
         }
         here = {key for person in people for key in _keys(person)}
-        found = self._store.persons(organization_id, synchronization_id, sorted(named - here))
+        found = self._store.persons(organization_id, synchronization_id, sorted(named - here), _APART)
         return {key: person_from_json(data) for key, data in found.items()}
 
     def _confirmed(
-        self, organization_id: str, synchronization_id: str, decided: Iterable[DecidedPerson]
-    ) -> list[PlannedPerson]:
-        """Return the pairs that somebody confirmed, as planned, with the question that was answered."""
-        pairs = (
-            self._planning.pair(organization_id, synchronization_id, person.outline.user_id, person.employee_id)
-            for person in decided
-            if person.confirmed
-        )
-        return sorted((pair for pair in pairs if pair is not None), key=lambda pair: pair.key)
+        self, organization_id: str, synchronization_id: str, decisions: Decisions
+    ) -> dict[tuple[str, str], Mapping[str, Any]]:
+        """Return the pairs that somebody confirmed, each with its user as kept; who was confirmed twice is in none."""
+        wanted = {user_id for (user_id, _), same in decisions.pairs.items() if same}
+        if not wanted:
+            return {}
+        keys = sorted(f"u:{user_id}" for user_id in wanted)
+        users = self._store.persons(organization_id, synchronization_id, keys, _APART)
+        apart = []
+        for data in users.values():
+            person = person_from_json(data)
+            pairable: dict[str, tuple[Option, ...]] = dict.fromkeys(confirmable(person), ())
+            apart.append(
+                Outline(person.key, person.situation, person.user.id if person.user else "", if_paired=pairable)
+            )
+        pairs = confirmed_pairs(apart, decisions)
+        return {(user_id, employee_id): users[f"u:{user_id}"] for user_id, employee_id in pairs.items()}
 
     def decide(
         self, administrator: Administrator, synchronization_id: str, decisions: Sequence[DecisionInput], /
@@ -211,11 +293,11 @@ class Synchronizations:
             for key, data in self._store.persons(organization_id, synchronization_id, keys).items()
         }
         so_far = self._store.decisions(organization_id, synchronization_id)
-        if any(so_far.pairs.values()):
-            decided = self._planning.decided(organization_id, synchronization_id, so_far)
-            concerned = [person for person in decided if person.outline.key in planned]
-            for pair in self._confirmed(organization_id, synchronization_id, concerned):
-                planned[pair.key] = replace(planned[pair.key], changes=pair.changes)
+        for user_id, employee_id in self._confirmed(organization_id, synchronization_id, so_far):
+            if f"u:{user_id}" in planned:
+                pair = self._planning.pair(organization_id, synchronization_id, user_id, employee_id)
+                if pair is not None:
+                    planned[pair.key] = replace(planned[pair.key], changes=pair.changes)
         for decision in decisions:
             _check(decision, planned)
         if not self._store.save_decisions(organization_id, synchronization_id, decisions, by=administrator.user_id):
@@ -229,7 +311,7 @@ class Synchronizations:
         decisions = self._store.decisions(run.organization_id, run.id)
         settings = self._connections.load(run.organization_id).settings
         return summarize(
-            self._planning.decided(run.organization_id, run.id, decisions),
+            self._decided(run, decisions).values(),
             people_in_all=max(1, sum(run.situations.values())),
             pages=math.ceil(run.progress.get("employees_total", 0) / EMPLOYEES_A_PAGE),
             has_employment=settings.employment is not None,
@@ -359,6 +441,19 @@ def _unchanged(person: PlannedPerson) -> PersonOutcome:
 def _keys(pair: PlannedPerson) -> tuple[str, ...]:
     """Return the keys under which both halves of a pair stood before somebody called them the same person."""
     return tuple(f"{side}:{one.id}" for side, one in (("u", pair.user), ("e", pair.employee)) if one is not None)
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> set[str]:
+    """Return the keys under which both halves of confirmed pairs are listed."""
+    return {key for user_id, employee_id in pairs for key in (f"u:{user_id}", f"e:{employee_id}")}
+
+
+def _fits(pair: PlannedPerson, field: str, name: str) -> bool:
+    """Tell whether a confirmed pair is among those that were asked for."""
+    number = pair.employee.id if pair.employee is not None else ""
+    return (not field or any(change.field == field for change in pair.changes)) and (
+        name.casefold() in pair.name.casefold() or name == number
+    )
 
 
 def _person_key(decision: DecisionInput) -> str:

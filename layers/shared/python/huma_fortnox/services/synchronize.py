@@ -171,7 +171,12 @@ class Synchronize:
             {
                 "situations": {situation.value: found.situations[situation.value] for situation in Situation},
                 "notes": found.notes,
-                "progress": {"planned": found.people, "changes": found.changes, "to_link": found.to_link},
+                "progress": {
+                    "planned": found.people,
+                    "changes": found.changes,
+                    "to_link": found.to_link,
+                    "suggested": found.suggested,
+                },
             },
         )
         return {"to_decide": found.to_decide}

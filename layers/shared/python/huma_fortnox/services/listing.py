@@ -1,0 +1,122 @@
+"""Who is in a plan, by name: what a run's pages list and search without reading everybody.
+
+With a plan goes an index, a list of names for each situation and one of the people for whom a pair is suggested. It is
+kept in chunks, in the order of the names, and never changes again; so chunks once read are remembered. A page reads
+the chunk it begins in, and further ones only until it is full.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from huma_fortnox.domain.plan_types import Situation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from huma_fortnox.domain.plan_types import PlannedPerson
+    from huma_fortnox.services.ports import SynchronizationStore
+
+SUGGESTED = "suggested"
+"""Name of the list of people who stand apart and for whom a pair is suggested."""
+
+CHUNK = 1000
+MOST_REMEMBERED = 64
+"""How many chunks a process remembers."""
+
+_ALONE = (Situation.ONLY_IN_HUMA, Situation.ONLY_IN_FORTNOX)
+_PLACE = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})")
+_LAST_LETTERS = str.maketrans({"å": "{", "ä": "|", "æ": "|", "ö": "}", "ø": "}"})
+"""To signs that stand behind z."""
+
+Entry = list[Any]
+"""Key, name, EmployeeId, and the fields that differ."""
+
+
+def name_order(name: str) -> str:
+    """Return what names are sorted by: å, ä and ö (or æ and ø) stand at the end, as their readers expect.
+
+    >>> sorted(["Örjan", "Åsa", "Adam", "Zoe", "ärla"], key=name_order)
+    ['Adam', 'Zoe', 'Åsa', 'ärla', 'Örjan']
+    """
+    return name.casefold().translate(_LAST_LETTERS)
+
+
+class NameIndex:
+    """The index of a plan that is being made."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, list[Entry]] = defaultdict(list)
+
+    def add(self, person: PlannedPerson) -> None:
+        """Take a person in."""
+        number = person.employee.id if person.employee else ""
+        entry = [person.key, person.name, number, *(change.field for change in person.changes)]
+        self._lists[person.situation.value].append(entry)
+        if person.situation in _ALONE and person.pairings:
+            self._lists[SUGGESTED].append(entry)
+
+    @property
+    def suggested(self) -> int:
+        """Return for how many people a pair is suggested."""
+        return len(self._lists.get(SUGGESTED, ()))
+
+    def save(self, store: SynchronizationStore, organization_id: str, run_id: str) -> None:
+        """Keep the lists, sorted."""
+        for name, entries in self._lists.items():
+            entries.sort(key=lambda entry: (name_order(entry[1]), entry[0]))
+            for number, start in enumerate(range(0, len(entries), CHUNK)):
+                store.save_chunk(organization_id, run_id, _chunk(name), number, entries[start : start + CHUNK])
+
+
+class Listing:
+    """The lists of plans as they are looked at."""
+
+    def __init__(self, store: SynchronizationStore) -> None:
+        self._store = store
+        self._remembered: OrderedDict[tuple[str, str, str, int], Sequence[Entry]] = OrderedDict()
+
+    def keys(
+        self, organization_id: str, run_id: str, listed: str, *, field: str, name: str, after: str, limit: int
+    ) -> tuple[list[str], str]:
+        """Return a page of the people of a list by key, and where to continue.
+
+        ``field`` leaves those in whom this field differs; ``name`` those who have it in their name, in whatever case,
+        or whose EmployeeId it is.
+        """
+        place = _PLACE.fullmatch(after)
+        number, start = map(int, place.groups()) if place else (0, 0)
+        wanted = name.casefold()
+        found: list[str] = []
+        while entries := self._chunk(organization_id, run_id, listed, number):
+            for offset in range(start, len(entries)):
+                key, called, employee_id, *fields = entries[offset]
+                if field and field not in fields:
+                    continue
+                if wanted and wanted not in called.casefold() and name != employee_id:
+                    continue
+                if len(found) == limit:
+                    return found, f"{number}.{offset}"
+                found.append(key)
+            if len(entries) < CHUNK:
+                break
+            number, start = number + 1, 0
+        return found, ""
+
+    def _chunk(self, organization_id: str, run_id: str, listed: str, number: int) -> Sequence[Entry]:
+        place = (organization_id, run_id, listed, number)
+        entries = self._remembered.get(place)
+        if entries is None:
+            entries = self._store.chunk(organization_id, run_id, _chunk(listed), number) or ()
+            if entries:
+                # None are there while the plan is still being made.
+                self._remembered[place] = entries
+            if len(self._remembered) > MOST_REMEMBERED:
+                self._remembered.popitem(last=False)
+        return entries
+
+
+def _chunk(listed: str) -> str:
+    return f"names.{listed}"
