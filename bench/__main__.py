@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-GROUPS = ("core", "systems", "synchronize", "push")
+GROUPS = ("core", "systems", "synchronize", "push", "pages")
 RESULTS = Path(__file__).parent / "results.json"
 
 
