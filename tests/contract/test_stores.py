@@ -151,6 +151,9 @@ def test_every_attribute_of_a_connection_comes_back_as_it_was_changed(stores: St
         last_synchronization=RUN,
         active_since=3,
         has_huma_key=True,
+        broken_since=4,
+        paused_since=5,
+        paused_by="Astrid Admin",
     )
     changes = {name: getattr(wanted, name) for name in Connection.__dataclass_fields__ if name != "organization_id"}
     assert stores.connections.change(ORGANIZATION, changes)

@@ -167,6 +167,7 @@ class RealTimeScene:
             brake=self.brake,
             unique=self.unique,
             reconcile=self.reconcile,
+            activity=self.activity,
             clock=self.clock,
         )
         self.activate()

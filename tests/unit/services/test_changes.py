@@ -221,6 +221,13 @@ def test_events_follow_while_a_connection_can_come_back_by_itself_or_wait(state:
     assert lane.sent == ([event()] if follows else [])
 
 
+def test_events_of_a_paused_organization_are_dropped_for_it_catches_up_later() -> None:
+    connections, lane = FakeConnections(), FakeLane()
+    connections.change(ORGANIZATION, {"state": ConnectionState.ACTIVE, "paused_since": 1})
+    assert not ChangeRouter(connections, lane).route(event())
+    assert lane.sent == []
+
+
 def test_events_of_organizations_nobody_knows_and_of_other_topics_are_dropped() -> None:
     connections, lane = FakeConnections(), FakeLane()
     router = ChangeRouter(connections, lane)

@@ -422,7 +422,7 @@ def test_settings_are_replaced_and_logged(scene: Scene) -> None:
 
 
 def test_disconnecting_erases_the_consent_and_the_links_and_lets_go_of_the_company(scene: Scene) -> None:
-    scene.connected(active_since=5, state=ConnectionState.ACTIVE)
+    scene.connected(active_since=5, state=ConnectionState.ACTIVE, paused_since=6, paused_by=BOSS.name)
     scene.links.save(ORGANIZATION, [Link("1", "1")])
     scene.connect.disconnect(BOSS)
     found = scene.connection
@@ -430,6 +430,7 @@ def test_disconnecting_erases_the_consent_and_the_links_and_lets_go_of_the_compa
         ConnectionState.DISCONNECTED,
         *("", "", "", 0),
     )
+    assert (found.paused_since, found.paused_by) == (0, "")
     assert scene.consent.revoked == [ORGANIZATION]
     assert scene.vault.consents == {}
     assert scene.vault.humas == {ORGANIZATION: KEY}

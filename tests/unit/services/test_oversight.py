@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from huma_fortnox.domain.errors import BadRequest, ConsentNeeded, Refused, Unknown
-from huma_fortnox.domain.outcome import Outcome
+from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, Refused, Unknown
+from huma_fortnox.domain.outcome import Outcome, Reason
 from huma_fortnox.services.model import Cause, ConnectionState
-from huma_fortnox.services.real_time import RealTime
+from huma_fortnox.services.real_time import LaneState, Quarantine, RealTime
 
 from tests.unit.services.fakes import employee_record, user_record
 from tests.unit.services.real_time_scene import BOSS, ORGANIZATION, RealTimeScene
@@ -187,3 +187,112 @@ def test_a_disconnected_organization_keeps_nothing_held(scene: RealTimeScene) ->
     scene.oversight.forget(ORGANIZATION)
     assert list(scene.held.people(ORGANIZATION)) == []
     assert scene.unique.built == {}
+
+
+def test_a_paused_organization_has_its_events_acknowledged_and_nothing_pushed(scene: RealTimeScene) -> None:
+    paused = scene.oversight.pause(BOSS)
+    assert (paused.paused_since, paused.paused_by) == (int(scene.clock()), BOSS.name)
+    scene.edit("anna", givenName="Annika")
+    scene.announce("anna")
+    scene.work()
+    assert scene.lanes.messages == []
+    assert scene.fortnox.calls == scene.huma.calls == []
+
+
+def test_what_happened_during_a_pause_is_carried_when_it_ends(scene: RealTimeScene) -> None:
+    scene.oversight.pause(BOSS)
+    scene.edit("anna", givenName="Annika")
+    scene.announce("anna")
+    scene.work()
+    scene.edit("bo", givenName="Bosse")
+    assert scene.oversight.resume(BOSS).paused_since == 0
+    scene.work()
+    assert [scene.employee(number)["FirstName"] for number in "012"] == ["Annika", "Bosse", "Elsa"]
+    assert scene.fortnox.count("update_employee") == 2
+    assert [(entry.kind, entry.actor) for _, entry in scene.activity.entries if entry.kind != "push"] == [
+        ("paused", BOSS.name),
+        ("resumed", BOSS.name),
+        ("caught-up", BOSS.name),
+    ]
+
+
+def test_a_round_that_the_pause_cut_off_is_begun_anew(scene: RealTimeScene) -> None:
+    cut_off = scene.oversight.catch_up(BOSS)
+    scene.oversight.pause(BOSS)
+    scene.work()
+    scene.edit("anna", givenName="Annika")
+    scene.oversight.resume(BOSS)
+    begun = scene.reconcile.last(ORGANIZATION)
+    assert begun is not None
+    assert begun.id != cut_off.id
+    scene.work()
+    assert scene.employee("0")["FirstName"] == "Annika"
+
+
+def test_pausing_and_resuming_twice_is_told_once(scene: RealTimeScene) -> None:
+    first = scene.oversight.pause(BOSS)
+    scene.clock.now += 60
+    assert scene.oversight.pause(BOSS) == first
+    scene.oversight.resume(BOSS)
+    scene.oversight.resume(BOSS)
+    assert scene.activity.kinds() == ["paused", "resumed"]
+
+
+def test_while_real_time_is_paused_nothing_is_asked_of_it(scene: RealTimeScene) -> None:
+    hold(scene, "anna", phone=None)
+    scene.oversight.pause(BOSS)
+    for ask in (
+        lambda: scene.oversight.catch_up(BOSS),
+        lambda: scene.oversight.try_again(BOSS),
+        lambda: scene.oversight.confirm_brake(BOSS),
+        lambda: scene.oversight.decide_removal(BOSS, "anna", "phone", remove=True),
+    ):
+        with pytest.raises(Conflict, match="real-time-paused"):
+            ask()
+    assert scene.lanes.messages == []
+
+
+def test_a_pause_outlasts_a_new_consent_and_begins_no_round(scene: RealTimeScene) -> None:
+    scene.oversight.pause(BOSS)
+    scene.activate(state=ConnectionState.NEEDS_REAUTHORIZATION)
+    scene.activate()
+    scene.oversight.reconnected(BOSS)
+    assert scene.connections.load(ORGANIZATION).paused_by == BOSS.name
+    assert scene.lanes.messages == []
+
+
+def test_without_a_consent_a_pause_ends_and_the_catching_up_waits_for_the_consent(scene: RealTimeScene) -> None:
+    scene.oversight.pause(BOSS)
+    scene.activate(state=ConnectionState.NEEDS_REAUTHORIZATION)
+    assert scene.oversight.resume(BOSS).paused_since == 0
+    assert scene.lanes.messages == []
+    scene.activate()
+    scene.oversight.reconnected(BOSS)
+    assert len(scene.lanes.messages) == 1
+
+
+def test_a_lane_in_quarantine_does_not_outlast_a_pause(scene: RealTimeScene) -> None:
+    scene.lane_store.save(
+        ORGANIZATION,
+        LaneState(quarantine=Quarantine(0, int(scene.clock()) + 900, Reason("temporarily-unavailable"))),
+    )
+    scene.oversight.pause(BOSS)
+    scene.announce("anna")
+    scene.work()
+    assert scene.lanes.messages == []
+    scene.edit("anna", givenName="Annika")
+    scene.oversight.resume(BOSS)
+    scene.work()
+    assert scene.employee("0")["FirstName"] == "Annika"
+
+
+@pytest.mark.parametrize(
+    "state", [ConnectionState.NOT_CONNECTED, ConnectionState.AWAITING_FIRST_SYNC, ConnectionState.DISCONNECTED]
+)
+def test_what_is_not_carried_in_real_time_cannot_be_paused(scene: RealTimeScene, state: ConnectionState) -> None:
+    scene.activate(state=state)
+    with pytest.raises(Conflict, match="real-time-not-active"):
+        scene.oversight.pause(BOSS)
+    with pytest.raises(Conflict, match="real-time-not-active"):
+        scene.oversight.resume(BOSS)
+    assert scene.activity.entries == []

@@ -624,6 +624,15 @@ def test_what_was_read_long_ago_is_read_again_before_a_write(scene: RealTimeScen
     assert len(scene.fortnox.writes()) == 1
 
 
+def test_a_pause_that_came_in_between_stops_what_was_read_before_it(scene: RealTimeScene) -> None:
+    scene.edit("anna", givenName="Annika")
+    batch = scene.push_service.open(ORGANIZATION, ["anna"])
+    scene.oversight.pause(BOSS)
+    scene.clock.now += 2
+    assert batch.push(scene.event("anna")).outcomes == ()
+    assert scene.fortnox.calls == []
+
+
 def test_an_answer_that_came_in_between_makes_the_push_come_again(scene: RealTimeScene) -> None:
     scene.edit("anna", phone=None)
     scene.push("anna")

@@ -147,6 +147,7 @@ def test_organizations_that_cannot_be_worked_for_are_passed_over(scene: RealTime
     scene.activate(OTHER, state=ConnectionState.NEEDS_REAUTHORIZATION)
     scene.activate("first", state=ConnectionState.AWAITING_FIRST_SYNC, active_since=0)
     scene.activate("gone", state=ConnectionState.DISCONNECTED)
+    scene.activate("paused", paused_since=1)
     assert scene.reconcile.start_all() == 1
     assert {message.group for message in scene.lanes.messages} == {ORGANIZATION}
 

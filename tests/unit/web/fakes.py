@@ -254,7 +254,8 @@ class FakeActivity:
 class FakeOversight:
     """Real time with nothing special about it, until something is set; ``asked`` is what was wanted of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect: FakeConnect) -> None:
+        self._connect = connect
         self.value = RealTime(threshold=5)
         self.people: tuple[HeldPerson, ...] = HELD
         self.asked: list[tuple[object, ...]] = []
@@ -281,6 +282,16 @@ class FakeOversight:
         self._do("catch-up")
         return Reconciliation("r", "administrator", administrator.name, NOW, NOW, pages=3)
 
+    def pause(self, administrator: Administrator) -> Connection:
+        self._do("pause")
+        self._connect.value = replace(self._connect.value, paused_since=NOW, paused_by=administrator.name)
+        return self._connect.value
+
+    def resume(self, administrator: Administrator) -> Connection:
+        self._do("resume")
+        self._connect.value = replace(self._connect.value, paused_since=0, paused_by="")
+        return self._connect.value
+
     def _do(self, *what: object) -> None:
         if self.failure is not None:
             raise self.failure
@@ -301,7 +312,7 @@ class World:
         self.connect = FakeConnect(state)
         self.synchronizations = FakeSynchronizations(PLAN if plan is None else plan)
         self.activity = FakeActivity()
-        self.oversight = FakeOversight()
+        self.oversight = FakeOversight(self.connect)
 
     @property
     def use_cases(self) -> UseCases:

@@ -179,6 +179,8 @@ def test_nobody_is_created_automatically_without_what_fortnox_demands() -> None:
         ("PUT", "/held/cia/removal", {"field": "phone", "remove": True}, ("removal", "cia", "phone", True), 204),
         ("POST", "/real-time/catch-up", None, ("catch-up",), 202),
         ("POST", "/real-time/confirm-bank-changes", None, ("brake",), 202),
+        ("POST", "/real-time/pause", None, ("pause",), 200),
+        ("POST", "/real-time/resume", None, ("resume",), 200),
     ],
 )
 def test_what_waits_can_be_seen_to(
@@ -187,6 +189,14 @@ def test_what_waits_can_be_seen_to(
     world = World()
     assert world.call(method, path, body).status == status
     assert world.oversight.asked == [asked]
+
+
+def test_who_paused_real_time_is_told_until_it_goes_on() -> None:
+    world = World()
+    paused = world.call("POST", "/real-time/pause").json()["paused"]
+    assert paused == {"since": "2026-03-02T10:00:00Z", "by": "Astrid Ek"}
+    assert world.call("GET", "/connection").json()["paused"] == paused
+    assert world.call("POST", "/real-time/resume").json()["paused"] is None
 
 
 @pytest.mark.parametrize(

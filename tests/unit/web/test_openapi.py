@@ -44,6 +44,8 @@ CALLS: list[tuple[str, str, object]] = [
     ("GET", "/real-time", None),
     ("POST", "/real-time/catch-up", None),
     ("POST", "/real-time/confirm-bank-changes", None),
+    ("POST", "/real-time/pause", None),
+    ("POST", "/real-time/resume", None),
     ("GET", "/held", None),
     ("POST", "/held/try-again", {"userId": "bo"}),
     ("PUT", "/held/{userId}/removal", {"field": "phone", "remove": True}),
@@ -147,6 +149,8 @@ def _worlds() -> list[World]:
     full.connect.value = replace(
         full.connect.value,
         reason=Reason("consent-lost"),
+        paused_since=NOW,
+        paused_by="Astrid Ek",
         settings=replace(full.connect.value.settings, employment=EmploymentDefaults("TJM", "TV", "MAN")),
     )
     full.synchronizations.run = replace(

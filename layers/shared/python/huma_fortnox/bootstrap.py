@@ -285,6 +285,7 @@ class Application:
             brake=self.brake,
             unique=self.unique_values,
             reconcile=self.reconcile,
+            activity=self.activity_store,
             clock=self._clock,
         )
 

@@ -85,6 +85,8 @@ def read_connection(organization_id: str, item: Item) -> Connection:
             "active_since",
             "has_huma_key",
             "broken_since",
+            "paused_since",
+            "paused_by",
         )
         if name in item
     }

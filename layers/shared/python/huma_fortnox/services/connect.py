@@ -170,7 +170,14 @@ class Connect:
         # First the state: nothing is pushed any more while the rest goes. The company is named until all of it has
         # gone, so that what was interrupted can be done again.
         self._connections.change(
-            organization_id, {"state": ConnectionState.DISCONNECTED, "reason": None, "active_since": 0}
+            organization_id,
+            {
+                "state": ConnectionState.DISCONNECTED,
+                "reason": None,
+                "active_since": 0,
+                "paused_since": 0,
+                "paused_by": "",
+            },
         )
         self._consent.revoke(organization_id)
         self._vault.forget_consent(organization_id)

@@ -139,10 +139,10 @@ class _Lane:
             self._stopped = (self._messages[0], error)
             return self._end()
         self._state = batch.state.lane
-        if self._parts.health.rests(self._state):
-            return self._rest()
         if not batch.wanted:
             return []
+        if self._parts.health.rests(self._state):
+            return self._rest()
         self._begin()
         for number, chunk in enumerate(_chunks(self._messages)):
             if self._stopped is None:

@@ -90,7 +90,7 @@ class Connection:
 
     ``reason`` says why the state is ``needs_reauthorization``. ``last_synchronization`` is the id of the last run,
     finished or not. ``active_since`` is 0 until the first run has finished. ``broken_since`` is when a consent, licence
-    or key was last found to be gone.
+    or key was last found to be gone. ``paused_since`` is when an administrator paused real time, 0 while it runs.
     """
 
     organization_id: str
@@ -110,6 +110,8 @@ class Connection:
     active_since: int = 0
     has_huma_key: bool = False
     broken_since: int = 0
+    paused_since: int = 0
+    paused_by: str = ""
 
     @property
     def usable(self) -> bool:
@@ -118,8 +120,16 @@ class Connection:
 
     @property
     def follows_changes(self) -> bool:
-        """Tell whether changes in Huma matter; while the consent is lost they wait in the lane."""
-        return self.usable or self.state == ConnectionState.NEEDS_REAUTHORIZATION
+        """Tell whether changes in Huma matter: while the consent is lost they wait in the lane.
+
+        While real time is paused they do not: what happens meanwhile is found when it goes on.
+        """
+        return not self.paused_since and (self.usable or self.state == ConnectionState.NEEDS_REAUTHORIZATION)
+
+    @property
+    def reconciles(self) -> bool:
+        """Tell whether everybody can be compared with the bases: before the first run nobody is linked."""
+        return self.usable and self.follows_changes and bool(self.active_since)
 
 
 @dataclass(frozen=True, slots=True)

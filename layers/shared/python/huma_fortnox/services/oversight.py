@@ -1,4 +1,4 @@
-"""What an administrator sees of real time, and can do about it: held values, the brake, quarantine, catching up."""
+"""What an administrator sees of real time, and can do about it: held values, brake, quarantine, catching up, pause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from huma_fortnox.domain.fields import FIELDS
 from huma_fortnox.domain.outcome import Outcome
 from huma_fortnox.domain.push import REMOVED_IN_HUMA
 from huma_fortnox.services.brake import STOPPED
-from huma_fortnox.services.model import Cause
+from huma_fortnox.services.model import Activity, Cause, ConnectionState
 from huma_fortnox.services.ports import UserChanged
 from huma_fortnox.services.real_time import PERSON, HeldPage, RealTime
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from huma_fortnox.services.brake import BankBrake
-    from huma_fortnox.services.model import Administrator
-    from huma_fortnox.services.ports import Clock, ConnectionStore, LinkStore
+    from huma_fortnox.services.model import Administrator, Connection
+    from huma_fortnox.services.ports import ActivityStore, Clock, ConnectionStore, LinkStore
     from huma_fortnox.services.quarantine import LaneHealth
     from huma_fortnox.services.real_time import HeldPerson, Reconciliation
     from huma_fortnox.services.real_time_ports import HeldStore, Lanes, LaneStore, UniqueValues
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 REMOVE, KEEP = "remove", "keep"
 TRY_AGAIN = "try-again"
 _WAITS = (Outcome.HELD.value, Outcome.FAILED.value)
+_PAUSABLE = (ConnectionState.ACTIVE, ConnectionState.NEEDS_REAUTHORIZATION)
 
 
 class Oversight:
@@ -45,6 +46,7 @@ class Oversight:
         brake: BankBrake,
         unique: UniqueValues,
         reconcile: Reconcile,
+        activity: ActivityStore,
         clock: Clock,
     ) -> None:
         self._connections = connections
@@ -56,6 +58,7 @@ class Oversight:
         self._brake = brake
         self._unique = unique
         self._reconcile = reconcile
+        self._activity = activity
         self._clock = clock
 
     def state(self, organization_id: str) -> RealTime:
@@ -85,10 +88,10 @@ class Oversight:
         """Look at one held person again, or at all of them; return how many people that is.
 
         What Fortnox refused is sent again, too. Raises ``Unknown("held-unknown")`` for somebody of whom nothing is
-        held, and ``ConsentNeeded`` without a usable connection.
+        held, ``ConsentNeeded`` without a usable connection and ``Conflict("real-time-paused")``.
         """
         organization_id = administrator.organization_id
-        self._require_connection(organization_id)
+        self._require_real_time(organization_id)
         if user_id:
             person = self._held.person(organization_id, user_id)
             if person is None or not _waits(person):
@@ -100,11 +103,11 @@ class Oversight:
         """Answer the question *Remove it in Fortnox too?* about a value that was removed in Huma.
 
         With no, Fortnox keeps its value and nobody is asked again until Huma has one. Raises
-        ``Unknown("held-unknown")`` where nothing is asked (any more) and ``BadRequest("cannot-be-cleared")`` for a
-        field that every employee has.
+        ``Unknown("held-unknown")`` where nothing is asked (any more), ``BadRequest("cannot-be-cleared")`` for a field
+        that every employee has, and otherwise as ``try_again`` does.
         """
         organization_id = administrator.organization_id
-        self._require_connection(organization_id)
+        self._require_real_time(organization_id)
         person = self._held.person(organization_id, user_id)
         held = person.fields.get(field) if person else None
         if held is None or held.reason != REMOVED_IN_HUMA:
@@ -120,9 +123,10 @@ class Oversight:
     def confirm_brake(self, administrator: Administrator) -> int:
         """Let the stopped bank account changes through; return how many people they are of.
 
-        Raises ``Conflict("bank-changes-not-stopped")`` when none are stopped.
+        Raises ``Conflict("bank-changes-not-stopped")`` when none are stopped, and ``Conflict("real-time-paused")``.
         """
         organization_id = administrator.organization_id
+        self._require_running(self._connections.load(organization_id))
         if not self._brake.confirm(administrator):
             raise Conflict("bank-changes-not-stopped")
         stopped = [person for person in self._held.people(organization_id) if _stopped(person)]
@@ -131,19 +135,53 @@ class Oversight:
     def catch_up(self, administrator: Administrator) -> Reconciliation:
         """Compare everybody in Huma with what was last carried over, now; a round under way is returned instead.
 
-        Raises ``ConsentNeeded`` without a usable connection.
+        Raises ``ConsentNeeded`` without a usable connection and ``Conflict("real-time-paused")``.
         """
         organization_id = administrator.organization_id
-        self._require_connection(organization_id)
+        self._require_real_time(organization_id)
         begun = self._reconcile.start(organization_id, Cause.ADMINISTRATOR, administrator.name)
         self._health.call_back(organization_id)
         return begun
 
     def reconnected(self, administrator: Administrator) -> None:
         """Carry everything that happened while the connection was broken."""
-        connection = self._connections.load(administrator.organization_id)
-        if connection.usable and connection.active_since:
+        if self._connections.load(administrator.organization_id).reconciles:
             self.catch_up(administrator)
+
+    def pause(self, administrator: Administrator) -> Connection:
+        """Carry no changes until somebody resumes; *Synchronize users* stays possible. Pausing twice is pausing once.
+
+        Raises ``Conflict("real-time-not-active")`` where nothing is carried in real time (yet, or any more).
+        """
+        organization_id = administrator.organization_id
+        if not self._connections.load(organization_id).paused_since:
+            paused = self._connections.change(
+                organization_id,
+                {"paused_since": int(self._clock()), "paused_by": administrator.name},
+                only_from=_PAUSABLE,
+            )
+            if not paused:
+                raise Conflict("real-time-not-active")
+            self._log(administrator, "paused")
+        return self._connections.load(organization_id)
+
+    def resume(self, administrator: Administrator) -> Connection:
+        """Carry changes again, and what happened meanwhile first; repeating it only compares everybody once more.
+
+        Raises ``Conflict("real-time-not-active")`` as ``pause`` does.
+        """
+        organization_id = administrator.organization_id
+        paused = self._connections.load(organization_id).paused_since
+        if not self._connections.change(organization_id, {"paused_since": 0, "paused_by": ""}, only_from=_PAUSABLE):
+            raise Conflict("real-time-not-active")
+        if paused:
+            self._log(administrator, "resumed")
+        connection = self._connections.load(organization_id)
+        if connection.reconciles:
+            # Whatever round was under way: its pages have been dropped, or were carried before the pause.
+            self._reconcile.start(organization_id, Cause.ADMINISTRATOR, administrator.name, anew=True)
+            self._health.call_back(organization_id)
+        return connection
 
     def synchronized(self, organization_id: str) -> None:
         """After a synchronization: index who has which unique value, and look again at what is still held.
@@ -163,9 +201,20 @@ class Oversight:
         self._held.forget(organization_id)
         self._unique.forget(organization_id)
 
-    def _require_connection(self, organization_id: str) -> None:
-        if not self._connections.load(organization_id).usable:
+    def _require_real_time(self, organization_id: str) -> None:
+        connection = self._connections.load(organization_id)
+        if not connection.usable:
             raise ConsentNeeded("not-connected")
+        self._require_running(connection)
+
+    def _require_running(self, connection: Connection) -> None:
+        if connection.paused_since:
+            raise Conflict("real-time-paused")
+
+    def _log(self, administrator: Administrator, kind: str) -> None:
+        now = int(self._clock() * 1000)
+        entry = Activity(at=now, kind=kind, cause=Cause.ADMINISTRATOR, actor=administrator.name)
+        self._activity.append(administrator.organization_id, entry)
 
     def _ask(self, administrator: Administrator, people: Iterable[HeldPerson]) -> int:
         """Put people into the lane on somebody's behalf, and let the lane be tried now whatever it waits for."""

@@ -166,8 +166,10 @@ class PushBatch:
         if one.held.creating:
             return one.finish_creation(user, found, [FieldOutcome(PERSON, Outcome.DONE, _FORTNOX)])
         if self._parts.clock() - self._read_at > STALE_SECONDS and one.planned(user).fields:
-            # Meanwhile a synchronization may have decided something.
+            # Meanwhile a synchronization may have decided something, or an administrator have paused.
             state = self._parts.store.load(self._organization_id, [event.user_id])
+            if not state.connection.follows_changes:
+                return Pushed()
             one = _OneUser(self._parts, self, state, event)
         return one.carry(user)
 

@@ -64,10 +64,10 @@ class Reconcile:
         """Return the last round of an organization, over or not."""
         return self._store.load(organization_id)
 
-    def start(self, organization_id: str, cause: Cause, actor: str = "") -> Reconciliation:
-        """Begin a round; one that is under way and moving is left to it and returned."""
+    def start(self, organization_id: str, cause: Cause, actor: str = "", *, anew: bool = False) -> Reconciliation:
+        """Begin a round; one that is under way and moving is left to it and returned, unless asked for ``anew``."""
         now = int(self._clock())
-        running = self._store.load(organization_id)
+        running = None if anew else self._store.load(organization_id)
         if running is not None and not running.finished_at and now - running.touched_at < STALLED:
             return running
         begun = Reconciliation(uuid.uuid4().hex, cause.value, actor, started_at=now, touched_at=now)
@@ -83,9 +83,7 @@ class Reconcile:
         begun = 0
         for organization_id in self._organizations.connected():
             try:
-                # Before the first synchronization nobody is linked.
-                connection = self._connections.load(organization_id)
-                if connection.usable and connection.active_since:
+                if self._connections.load(organization_id).reconciles:
                     self.start(organization_id, Cause.SCHEDULE)
                     begun += 1
             except IntegrationError as error:

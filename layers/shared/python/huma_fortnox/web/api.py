@@ -88,6 +88,8 @@ class Api:
             ("GET", BASE + "/real-time", self.real_time),
             ("POST", BASE + "/real-time/catch-up", self.catch_up),
             ("POST", BASE + "/real-time/confirm-bank-changes", self.confirm_brake),
+            ("POST", BASE + "/real-time/pause", self.pause),
+            ("POST", BASE + "/real-time/resume", self.resume),
             ("GET", BASE + "/held", self.held),
             ("POST", BASE + "/held/try-again", self.try_again),
             ("PUT", BASE + "/held/<user_id>/removal", self.decide_removal),
@@ -258,6 +260,16 @@ class Api:
         """Let the stopped bank account changes through."""
         caller = self._caller(request, organization_id)
         return json_answer({"people": self._oversight.confirm_brake(caller.administrator)}, 202)
+
+    def pause(self, request: Request, organization_id: str) -> Response[str]:
+        """Carry no changes until somebody resumes."""
+        caller = self._caller(request, organization_id)
+        return json_answer(representations.connection(self._oversight.pause(caller.administrator)))
+
+    def resume(self, request: Request, organization_id: str) -> Response[str]:
+        """Carry changes again, and what happened meanwhile first."""
+        caller = self._caller(request, organization_id)
+        return json_answer(representations.connection(self._oversight.resume(caller.administrator)))
 
     def held(self, request: Request, organization_id: str) -> Response[str]:
         """Return a page of the people of whom something waits."""

@@ -92,6 +92,7 @@ def connection(value: Connection) -> dict[str, Any]:
         if value.terms_version
         else None,
         "reason": reason(value.reason),
+        "paused": {"since": instant(value.paused_since), "by": value.paused_by or None} if value.paused_since else None,
         "lastSynchronization": value.last_synchronization or None,
         "hasHumaKey": value.has_huma_key,
         "settings": settings(value.settings),

@@ -180,6 +180,14 @@ class Oversight(Protocol):
         """Compare everybody in Huma with what was last carried over, now."""
         ...
 
+    def pause(self, administrator: Administrator) -> Connection:
+        """Carry no changes until somebody resumes; raises ``Conflict`` (``real-time-not-active``)."""
+        ...
+
+    def resume(self, administrator: Administrator) -> Connection:
+        """Carry changes again, what happened meanwhile first; raises ``Conflict`` (``real-time-not-active``)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
