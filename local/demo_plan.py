@@ -88,7 +88,7 @@ def _apart_row(section: Element) -> tuple[str, str]:
 
 def _name(section: Element, *, number: bool = True) -> str:
     """Read a person's heading: name, number if wanted, and a remark such as *Inactive in Fortnox*."""
-    heading = section.first("h2")
+    heading = section.first("h3")
     if heading is None:
         return ""
     wanted = ("number", "tag") if number else ("tag",)

@@ -144,7 +144,7 @@ class Walk:
 
     def choice(self, given_name: str, key: str, direction: str) -> Locator:
         """Return the radio button for one field of one person."""
-        person = self.page.locator("section.person").filter(has=self.page.locator("h2", has_text=given_name))
+        person = self.page.locator("section.person").filter(has=self.page.locator("h3", has_text=given_name))
         return person.locator(f'input[name^="choice:{key}:"][value="{direction}"]')
 
     def to_new_people(self) -> None:

@@ -166,10 +166,27 @@ class FakeSynchronizations:
         return self.run if self.under_way else None
 
     def people(
-        self, organization_id: str, synchronization_id: str, /, *, situation: Situation | None, after: str, limit: int
+        self,
+        organization_id: str,
+        synchronization_id: str,
+        /,
+        *,
+        situation: Situation | None,
+        after: str,
+        limit: int,
+        field: str = "",
+        name: str = "",
+        suggested: bool = False,
     ) -> PeoplePage:
         self.get(organization_id, synchronization_id)
-        wanted = [p for p in self.plan if situation is None or p.situation is situation]
+        wanted = [
+            p
+            for p in self.plan
+            if (bool(p.pairings) and p.situation is not Situation.AMBIGUOUS if suggested else True)
+            and (situation is None or p.situation is situation)
+            and (not field or any(change.field == field for change in p.changes))
+            and name.casefold() in p.name.casefold()
+        ]
         start = int(after or 0)
         size = min(limit, self.page_size)
         more = str(start + size) if start + size < len(wanted) else ""

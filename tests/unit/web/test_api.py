@@ -245,6 +245,27 @@ def test_a_run_tells_its_state_counts_and_progress() -> None:
     assert "astrid.ek@example.se" not in json.dumps(told)
 
 
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        ("situation=differs&field=address", ["u:anna"]),
+        ("situation=differs&name=BRIEN", ["u:script"]),
+        ("situation=blocked&name=x", []),
+        ("suggested=true", []),
+    ],
+)
+def test_people_are_looked_for_by_field_and_name(query: str, keys: list[str]) -> None:
+    answer = World().call("GET", f"{STEPS}/people", query=query)
+    assert [each["key"] for each in answer.json()["people"]] == keys
+
+
+@pytest.mark.parametrize("query", ["field=salary&situation=differs", "name=anna", "suggested=yes"])
+def test_a_search_that_is_none_is_refused(query: str) -> None:
+    answer = World().call("GET", f"{STEPS}/people", query=query)
+    assert answer.status == 400
+    assert answer.json()["error"]["code"] == "query-invalid"
+
+
 def test_people_are_told_with_both_values_and_the_bank_account_masked() -> None:
     world = World()
     world.synchronizations.decisions = Decisions(

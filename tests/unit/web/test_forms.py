@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from huma_fortnox.domain.decisions import Direction
+from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, HumaKeyRefused, NotAllowed, Unknown
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings
@@ -96,6 +96,52 @@ def test_a_button_for_a_whole_field_or_another_situation_loses_no_choice() -> No
     world.post(DIFFERENCES, [moved, ("wide", "leave:address")])
     exact = DecisionInput(direction=Direction.USE_HUMA, person="u:anna", field="phone")
     assert world.synchronizations.given == [exact, exact, DecisionInput(direction=Direction.LEAVE, field="address")]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "leads_to"),
+    [
+        ([("name", " anna  b "), ("then", "stay")], "?situation=differs&name=anna+b"),
+        ([("field", "phone"), ("then", "filter")], "?situation=differs&field=phone"),
+        ([("was-name", "anna"), ("name", "anna"), ("then", "stay")], "?situation=differs&name=anna&after=50"),
+        ([("was-name", "anna"), ("name", "anna"), ("then", "next")], "?situation=differs&name=anna&after=100"),
+        ([("was-name", "anna"), ("name", "anna"), ("then", "everybody")], "?situation=differs"),
+        ([("was-name", "anna"), ("name", "anna"), ("show", "blocked")], "?situation=blocked"),
+    ],
+)
+def test_filter_and_place_stay_until_another_is_asked_for(pairs: list[tuple[str, str]], leads_to: str) -> None:
+    shown = [("situation", "differs"), ("after", "50"), ("next_after", "100")]
+    assert World().post(DIFFERENCES, [*shown, *pairs]).headers["location"] == f"{DIFFERENCES}{leads_to}"
+
+
+def test_a_choice_made_before_filtering_is_kept() -> None:
+    world = World()
+    answer = world.post(DIFFERENCES, [("choice:phone:u:anna", "use_huma"), ("name", "bo"), ("then", "filter")])
+    assert world.synchronizations.given == [DecisionInput(Direction.USE_HUMA, "u:anna", "phone")]
+    assert answer.headers["location"].endswith("?name=bo&saved=1")
+
+
+@pytest.mark.parametrize(("before", "restores"), [("use_fortnox", "use_fortnox:phone"), ("", ":phone")])
+def test_undo_after_a_decision_for_a_whole_field_restores_the_one_before(before: str, restores: str) -> None:
+    world = World()
+    answer = world.post(DIFFERENCES, [("wide", "use_huma:phone"), ("was-wide:phone", before)])
+    world.synchronizations.decisions = Decisions(fields={"phone": Direction.USE_HUMA})
+    path, _, query = answer.headers["location"].partition("?")
+    [undo] = [
+        each["value"] for each in Page(world.get(path, query).body).all("button") if each.get("name") == "restore"
+    ]
+    assert undo == restores
+    world.post(DIFFERENCES, [("restore", undo)])
+    direction = Direction(before) if before else None
+    assert world.synchronizations.given[-1] == DecisionInput(direction=direction, field="phone")
+
+
+@pytest.mark.parametrize(
+    "query", ["decided=use_huma:phone", "decided=use_huma:salary", "decided=:phone", "decided=leave:", ""]
+)
+def test_undo_is_not_offered_for_what_is_not_so(query: str) -> None:
+    page = Page(World().get(DIFFERENCES, query).body)
+    assert not [each for each in page.all("button") if each.get("name") == "restore"]
 
 
 def test_a_pair_is_confirmed_or_denied() -> None:
@@ -222,9 +268,17 @@ def test_employment_settings_are_remembered() -> None:
 @pytest.mark.parametrize("left_out", range(3))
 def test_incomplete_employment_settings_are_refused_beside_their_fields(left_out: int) -> None:
     world = World()
-    answer = world.post(NEW_PEOPLE, [each for index, each in enumerate(EMPLOYMENT) if index != left_out])
+    chosen = [each for index, each in enumerate(EMPLOYMENT) if index != left_out]
+    answer = world.post(NEW_PEOPLE, [*chosen, ("then", "stay")])
     _shows_an_error(answer, 400, "All three employment settings")
     assert world.connect.value.settings.employment is None
+
+
+def test_a_tick_saved_as_it_is_made_does_not_complain_of_what_is_still_being_chosen() -> None:
+    world = World()
+    answer = world.post(NEW_PEOPLE, [EMPLOYMENT[0], ("listed:fortnox:u:new", "0"), ("create", "u:new")])
+    assert answer.headers["location"] == f"{NEW_PEOPLE}?saved=1"
+    assert world.synchronizations.given == [DecisionInput(person="u:new", create=True)]
 
 
 def test_a_run_starts_once() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.outcome import Reason
+from huma_fortnox.domain.plan_types import Pairing
 from huma_fortnox.pages.texts import locales
 from huma_fortnox.services.model import ConnectionState, SynchronizationState
 from huma_fortnox.services.real_time import Brake, Quarantine, RealTime, Reconciliation
@@ -31,6 +32,9 @@ PAGES = [
     *((ConnectionState.ACTIVE, f"{STEPS}/differences", f"situation={one}") for one in ("differs", "ambiguous")),
     *((ConnectionState.ACTIVE, f"{STEPS}/differences", f"situation={one}") for one in ("blocked", "in_sync")),
     (ConnectionState.ACTIVE, f"{STEPS}/differences", "saved=1"),
+    (ConnectionState.ACTIVE, f"{STEPS}/differences", "situation=suggested"),
+    (ConnectionState.ACTIVE, f"{STEPS}/differences", "situation=differs&field=phone&name=anna"),
+    (ConnectionState.ACTIVE, f"{STEPS}/differences", "situation=blocked&name=nobody"),
     (ConnectionState.ACTIVE, f"{STEPS}/new-people", ""),
     (ConnectionState.ACTIVE, f"{STEPS}/summary", ""),
 ]
@@ -125,6 +129,31 @@ def test_the_overview_shows_the_table_of_fields_with_their_rules() -> None:
     for name in ("E-mail", "Employment ID", "Bank account number", "Last day of work"):
         assert name in page.text
     assert "integration licence" in page.text
+
+
+def test_people_are_listed_by_field_and_name() -> None:
+    world = World()
+
+    def listed(query: str) -> list[str]:
+        page = Page(world.get(f"{STEPS}/differences", query).body)
+        return [each["id"] for each in page.all("section") if each.get("class") == "person"]
+
+    assert listed("situation=differs") == ["at-u:anna", "at-u:script"]
+    assert listed("situation=differs&field=address") == ["at-u:anna"]
+    assert listed("situation=differs&name=ANNA&field=phone") == ["at-u:anna"]
+    assert listed("situation=differs&name=nobody") == []
+    assert listed("situation=differs&field=salary") == ["at-u:anna", "at-u:script"]
+    assert listed("situation=blocked&field=phone") == ["at-u:nomail"]
+
+
+def test_suggested_pairs_are_a_list_of_their_own() -> None:
+    pairing = (Pairing("new", "31", ("identity_number",)),)
+    world = World(plan=[replace(each, pairings=pairing) if each.key in ("u:new", "e:31") else each for each in PLAN])
+    world.synchronizations.run = replace(world.synchronizations.run, progress={"suggested": 2})
+    page = Page(world.get(f"{STEPS}/differences", "situation=suggested").body)
+    [tab] = [each for each in page.all("button") if each.get("value") == "suggested"]
+    assert tab["aria-current"] == "page"
+    assert [each["value"] for each in page.all("input") if each.get("name") == "pair:new:31"] == ["same", "different"]
 
 
 def test_an_employment_id_cannot_be_sent_to_fortnox() -> None:

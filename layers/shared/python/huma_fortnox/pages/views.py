@@ -28,9 +28,6 @@ Parts = tuple[str, str, str]
 REMOVED_IN_HUMA = "removed-in-huma"
 """The reason that is a question: is the value to be removed in Fortnox too?"""
 
-FIRST_STEP = (Situation.DIFFERS, Situation.AMBIGUOUS, Situation.BLOCKED, Situation.IN_SYNC)
-"""The situations of step 1, in the order of their tabs; the others belong to step 2."""
-
 
 @dataclass(frozen=True, slots=True)
 class Option:

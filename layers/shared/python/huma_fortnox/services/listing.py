@@ -12,15 +12,13 @@ from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.domain.plan_types import Situation
+from huma_fortnox.services.model import SUGGESTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from huma_fortnox.domain.plan_types import PlannedPerson
     from huma_fortnox.services.ports import SynchronizationStore
-
-SUGGESTED = "suggested"
-"""Name of the list of people who stand apart and for whom a pair is suggested."""
 
 CHUNK = 1000
 MOST_REMEMBERED = 64

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 REQUESTS_A_SECOND = 5
 """Fortnox accepts 25 requests in any 5 seconds."""
 
+SUGGESTED = "suggested"
+"""Name of the list of people who stand apart and for whom a pair is suggested."""
+
 PERMISSION = "organization-settings"
 """The permission in Huma that lets somebody use the integration's pages and API."""
 

@@ -15,8 +15,9 @@ from huma_fortnox.domain.outcome import FieldOutcome, Outcome
 from huma_fortnox.domain.outline import Outline, confirmable, confirmed_pairs, with_decisions
 from huma_fortnox.domain.plan_json import person_from_json
 from huma_fortnox.domain.plan_types import Situation
-from huma_fortnox.services.listing import SUGGESTED, Listing
+from huma_fortnox.services.listing import Listing
 from huma_fortnox.services.model import (
+    SUGGESTED,
     OutcomePage,
     PeoplePage,
     PersonOutcome,

@@ -26,7 +26,7 @@ from huma_fortnox.services.model import DecisionInput, OrganizationSettings, Thr
 from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.web import representations
 from huma_fortnox.web.http import API_POLICY, JSON, SECURITY_HEADERS, json_answer
-from huma_fortnox.web.parsing import Members, invalid, page_limit
+from huma_fortnox.web.parsing import Members, invalid, page_limit, searched
 from huma_fortnox.web.routing import Handler, Route
 from huma_fortnox.web.statuses import headers_of, status_of
 
@@ -47,6 +47,12 @@ MOST_DECISIONS = 5_000
 USUAL_ROWS, MOST_ROWS = 50, 200
 
 E = TypeVar("E", bound=StrEnum)
+
+
+class _Yes(StrEnum):
+    """What a query parameter says that is there or not."""
+
+    TRUE = "true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +184,22 @@ class Api:
         )
 
     def people(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
-        """Return a page of the plan."""
+        """Return a page of the plan; by field and name people are looked for in one situation, or in the suggested."""
         self._caller(request, organization_id)
+        situation = _choice(Situation, "situation", request.query.get("situation", ""))
+        suggested = _choice(_Yes, "suggested", request.query.get("suggested", "")) is not None
+        field, name = request.query.get("field", ""), searched(request.query.get("name", ""))
+        if field and field not in field_keys():
+            raise BadRequest("query-invalid", {"name": "field", "expected": ", ".join(field_keys())})
+        if (field or name) and situation is None and not suggested:
+            raise BadRequest("query-invalid", {"name": "situation", "expected": "one, to look in"})
         found = self._synchronizations.people(
             organization_id,
             synchronization_id,
-            situation=_choice(Situation, "situation", request.query.get("situation", "")),
+            situation=situation,
+            field=field,
+            name=name,
+            suggested=suggested,
             after=request.query.get("after", ""),
             limit=page_limit(request.query.get("limit"), usual=USUAL_ROWS, most=MOST_ROWS),
         )

@@ -13,6 +13,9 @@ from huma_fortnox.domain.errors import BadRequest
 
 E = TypeVar("E", bound=StrEnum)
 
+LONGEST_SEARCH = 100
+"""How much of what somebody searches for is looked at."""
+
 
 class Members:
     """A JSON object that knows where it stands and which members were asked for."""
@@ -101,3 +104,8 @@ def page_limit(text: str | None, *, usual: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
         raise BadRequest("query-invalid", {"name": "limit", "expected": f"1 to {most}"})
     return int(text)
+
+
+def searched(text: str) -> str:
+    """Return a part of a name as somebody searched for it, one space between its words."""
+    return " ".join(text.split())[:LONGEST_SEARCH]

@@ -111,8 +111,14 @@ class Synchronizations(Protocol):
         situation: Situation | None,
         after: str,
         limit: int,
+        field: str = "",
+        name: str = "",
+        suggested: bool = False,
     ) -> PeoplePage:
-        """Return a page of the plan."""
+        """Return a page of the plan: of everybody, of one situation, or of those for whom a pair is suggested.
+
+        In the latter two, people may be asked for by a ``field`` that differs and a part of their ``name``.
+        """
         ...
 
     def decide(
