@@ -102,7 +102,8 @@ class World:
                 closing.callback(huma.stop)
                 huma.start()
             addresses = _addresses(environ, fortnox, huma)
-            stack.deploy({"Stage": "local", "PublicUrl": stack.api_url, "Sender": SENDER, **addresses})
+            own = {"Stage": "local", "PublicUrl": stack.api_url, "Sender": SENDER}
+            stack.deploy({**own, **addresses, **_doors(fortnox, huma)})
             stack.client("secretsmanager").put_secret_value(
                 SecretId=stack.outputs["FortnoxAppSecretName"], SecretString=json.dumps(credentials)
             )
@@ -160,6 +161,16 @@ def _app_credentials(environ: Mapping[str, str]) -> dict[str, str]:
     if given or environ.get("FORTNOX_API_URL") or environ.get("FORTNOX_AUTH_URL"):
         raise WorldError("Set FORTNOX_CLIENT_ID and FORTNOX_CLIENT_SECRET, the app's credentials at that Fortnox.")
     return {"client_id": uuid.uuid4().hex[:12], "client_secret": secrets.token_hex(8)}
+
+
+def _doors(fortnox: SimulatorProcess | None, huma: SimulatorProcess | None) -> dict[str, str]:
+    """Return the parameters that say where people are in the simulators' own screens."""
+    found = {}
+    if huma is not None:
+        found["HumaPersonUrl"] = f"{huma.url}/{{organization}}/people/{{user}}"
+    if fortnox is not None:
+        found["FortnoxEmployeeUrl"] = f"{fortnox.url}/people/{{employee}}"
+    return found
 
 
 def _addresses(

@@ -19,7 +19,8 @@ SECONDS_TO_ANSWER = 2.0
 @lru_cache(maxsize=1)
 def _application() -> tuple[Application, APIGatewayHttpResolver]:
     application = Application()
-    return application, build(application.web, fortnox_login=application.settings.fortnox_auth_url)
+    login = application.settings.fortnox_auth_url
+    return application, build(application.web, fortnox_login=login, doors=application.doors)
 
 
 @logger.inject_lambda_context(clear_state=True, log_event=False)

@@ -8,6 +8,7 @@ from huma_fortnox.domain.outcome import FieldOutcome, Outcome
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.domain.plan_types import Pairing, PlannedPerson, Situation
 from huma_fortnox.pages import views
+from huma_fortnox.pages.mending import NOWHERE, mending
 from huma_fortnox.pages.render import render, strong
 from huma_fortnox.pages.texts import texts
 from huma_fortnox.pages.values import marked, person_name, shower
@@ -16,7 +17,7 @@ from huma_fortnox.services.real_time import HeldPage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.web.fakes import HELD, PLAN, change, employee, user
+from tests.unit.web.fakes import HELD, ORGANIZATION, PLAN, change, employee, user
 
 T = texts("en")
 SHOW = shower(FieldSettings())
@@ -142,7 +143,7 @@ def test_what_needs_somebody_stands_first_in_a_result() -> None:
 
 
 def test_a_removal_is_asked_about_until_it_is_answered_and_only_where_the_field_may_be_empty() -> None:
-    found = {person.user_id: person for person in views.held(HeldPage(HELD), T)}
+    found = {person.user_id: person for person in views.held(HeldPage(HELD), T, mending(NOWHERE, ORGANIZATION, T))}
     fields = {each.key: each for each in found["cia"].fields}
     assert [(key, each.asks, each.may_remove) for key, each in fields.items()] == [
         ("address", True, True),

@@ -106,6 +106,7 @@ class Scene:
         self.runs = Synchronizations(
             store=self.store,
             connections=self.connections,
+            links=self.links,
             planning=planning,
             workflow=self.workflow,
             clock=self.clock,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, IntegrationError, TransientError, Unknown
+from huma_fortnox.domain.outcome import FieldOutcome, Outcome
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.services.model import (
@@ -503,3 +504,46 @@ def test_the_result_is_read_in_pages(scene: Scene) -> None:
     assert len(page.people) == 2
     assert len(keys) == len(set(keys))
     assert {"u:001", "u:002", "u:003", "u:blocked"} <= set(keys)
+
+
+def test_the_result_is_read_by_outcome_each_person_with_the_lines_that_had_it(scene: Scene) -> None:
+    scene.waiting().use(HUMA).apply().finish()
+    everybody = list(scene.runs.result(ORGANIZATION, scene.run_id))
+    lines = [(person.key, line) for person in everybody for line in person.outcomes]
+    for outcome in Outcome:
+        found: list[tuple[str, FieldOutcome]] = []
+        after = ""
+        while True:
+            page = scene.runs.outcomes(ORGANIZATION, scene.run_id, after=after, limit=1, only=(outcome,))
+            assert len(page.people) <= 1
+            found += [(person.key, line) for person in page.people for line in person.outcomes]
+            after = page.after
+            if not after:
+                break
+        expected = [(key, line) for key, line in lines if line.outcome is outcome]
+        assert sorted(found, key=str) == sorted(expected, key=str)
+        assert len(found) == scene.run.outcomes.get(outcome.value, 0)
+    assert {line.outcome for _, line in lines} > {Outcome.DONE, Outcome.HELD}
+
+
+def test_several_outcomes_come_one_after_the_other(scene: Scene) -> None:
+    scene.waiting().use(HUMA).apply().finish()
+    found = list(scene.runs.result(ORGANIZATION, scene.run_id, only=(Outcome.HELD, Outcome.DONE)))
+    kinds = [line.outcome for person in found for line in person.outcomes]
+    assert kinds == sorted(kinds, key=(Outcome.HELD, Outcome.DONE).index)
+    assert set(kinds) == {Outcome.HELD, Outcome.DONE}
+
+
+def test_the_result_says_who_people_are_in_fortnox(scene: Scene) -> None:
+    scene.waiting().use(HUMA).apply().finish()
+    page = scene.runs.outcomes(ORGANIZATION, scene.run_id, after="", limit=100)
+    links = {f"u:{link.user_id}": link.employee_id for link in scene.links.links(ORGANIZATION)}
+    assert links
+    assert {key: page.employees[key] for key in links if key in page.employees} == links
+
+
+@pytest.mark.parametrize("after", ["done.x.1", "nothing.0.0", "agreed.0", "held.0.0"])
+def test_a_place_that_no_page_has_told_is_refused(scene: Scene, after: str) -> None:
+    scene.waiting().use(HUMA).apply().finish()
+    with pytest.raises(BadRequest, match="query-invalid"):
+        scene.runs.outcomes(ORGANIZATION, scene.run_id, after=after, limit=10, only=(Outcome.DONE,))

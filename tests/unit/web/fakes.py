@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from huma_fortnox.domain.errors import BadRequest, Conflict, IntegrationError, N
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.people import Employee, FieldSettings, User
 from huma_fortnox.domain.plan_types import Change, Changed, Pairing, PlannedPerson, Situation
+from huma_fortnox.pages.mending import NOWHERE
 from huma_fortnox.pages.terms import VERSION
 from huma_fortnox.services.model import (
     Activity,
@@ -147,6 +148,7 @@ class FakeSynchronizations:
         self.missing: tuple[Reason, ...] = ()
         self.failure: Exception | None = None
         self.page_size = 1000
+        self.everybody: Sequence[PersonOutcome] = ()
 
     def start(self, administrator: Administrator) -> Synchronization:
         self._fail()
@@ -238,9 +240,17 @@ class FakeSynchronizations:
         self.run = replace(self.run, state=SynchronizationState.CANCELLED, finished_at=NOW)
         return self.run
 
-    def outcomes(self, organization_id: str, synchronization_id: str, /, *, after: str, limit: int) -> OutcomePage:
+    def outcomes(
+        self, organization_id: str, synchronization_id: str, /, *, after: str, limit: int, only: Sequence[Outcome] = ()
+    ) -> OutcomePage:
         self.get(organization_id, synchronization_id)
-        return OutcomePage(OUTCOMES, "" if after else "more")
+        return OutcomePage(_with(only), "" if after else "more", {"u:anna": "007", "u:script": "12"})
+
+    def result(
+        self, organization_id: str, synchronization_id: str, /, *, only: Sequence[Outcome] = ()
+    ) -> Iterator[PersonOutcome]:
+        self.get(organization_id, synchronization_id)
+        yield from self.everybody or _with(only)
 
     def _fail(self) -> None:
         if self.failure is not None:
@@ -282,7 +292,7 @@ class FakeOversight:
         return self.value
 
     def held(self, organization_id: str, *, after: str, limit: int) -> HeldPage:
-        return HeldPage(self.people[:limit], "" if after or not self.people else "more")
+        return HeldPage(self.people[:limit], "" if after or not self.people else "more", {"bo": "0042"})
 
     def try_again(self, administrator: Administrator, user_id: str = "") -> int:
         self._do("try-again", user_id)
@@ -330,6 +340,7 @@ class World:
         self.synchronizations = FakeSynchronizations(PLAN if plan is None else plan)
         self.activity = FakeActivity()
         self.oversight = FakeOversight(self.connect)
+        self.doors = NOWHERE
 
     @property
     def use_cases(self) -> UseCases:
@@ -337,7 +348,7 @@ class World:
 
     def send(self, event: Mapping[str, Any]) -> Answer:
         """Let the application answer an event."""
-        return answer_of(build(self.use_cases, clock=lambda: NOW).resolve(event, LambdaContext()))
+        return answer_of(build(self.use_cases, doors=self.doors, clock=lambda: NOW).resolve(event, LambdaContext()))
 
     def get(self, path: str, query: str = "", **more: Any) -> Answer:
         return self.send(event("GET", path, query=query, **more))
@@ -356,12 +367,13 @@ class World:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as a browser would see it; header names are lower-case."""
+    """An answer as a browser would see it; header names are lower-case, ``size`` is what the Lambda sends."""
 
     status: int
     headers: Mapping[str, str]
     body: str
     cookies: tuple[str, ...]
+    size: int = 0
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -375,7 +387,8 @@ def answer_of(raw: Mapping[str, Any]) -> Answer:
         headers = raw["headers"]
         body = (gzip.decompress(content) if headers.get("Content-Encoding") == "gzip" else content).decode()
     headers = {name.lower(): value for name, value in raw["headers"].items()}
-    return Answer(raw["statusCode"], headers, body, tuple(raw.get("cookies") or ()))
+    size = len(raw.get("body") or "")
+    return Answer(raw["statusCode"], headers, body, tuple(raw.get("cookies") or ()), size)
 
 
 def connection(state: ConnectionState) -> Connection:
@@ -547,6 +560,16 @@ OUTCOMES: tuple[PersonOutcome, ...] = (
         ),
     ),
 )
+
+
+def _with(only: Sequence[Outcome]) -> tuple[PersonOutcome, ...]:
+    """Return the people of the result, with the lines that had one of these outcomes."""
+    chosen = [
+        replace(each, outcomes=tuple(line for line in each.outcomes if not only or line.outcome in only))
+        for each in OUTCOMES
+    ]
+    return tuple(each for each in chosen if each.outcomes)
+
 
 ACTIVITY: tuple[Activity, ...] = (
     Activity(

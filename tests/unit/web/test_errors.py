@@ -7,7 +7,7 @@ import logging
 import pytest
 from huma_fortnox.domain import errors
 from huma_fortnox.domain.errors import IntegrationError
-from huma_fortnox.web.http import MAX_BODY_BYTES, BodyTooLarge, MethodNotAllowed, UnsupportedMediaType
+from huma_fortnox.web.http import MAX_BODY_BYTES, BodyTooLarge, MethodNotAllowed, NotAcceptable, UnsupportedMediaType
 
 from tests.unit.web.fakes import ORGANIZATION, RUN, World, event, form_event
 from tests.unit.web.markup import Page
@@ -35,6 +35,7 @@ STATUSES = [
     (BodyTooLarge(), 413),
     (UnsupportedMediaType(None, {"expected": "x"}), 415),
     (MethodNotAllowed(["GET"]), 405),
+    (NotAcceptable(), 406),
 ]
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from huma_fortnox.adapters.vault import SecretsVault
     from huma_fortnox.adapters.workflow import StepFunctionsWorkflow
     from huma_fortnox.domain.outcome import Reason
+    from huma_fortnox.pages.mending import Doors
     from huma_fortnox.services.brake import BankBrake
     from huma_fortnox.services.changes import ChangeIntake, ChangeRouter
     from huma_fortnox.services.connect import Connect
@@ -154,6 +155,13 @@ class Application:
         )
 
     @cached_property
+    def doors(self) -> Doors:
+        """Where people are in the two systems."""
+        from huma_fortnox.pages.mending import Doors
+
+        return Doors(self.settings.huma_person_url, self.settings.fortnox_employee_url)
+
+    @cached_property
     def synchronizations(self) -> Synchronizations:
         """Runs as the administrator sees them."""
         from huma_fortnox.services.synchronizations import Synchronizations
@@ -161,6 +169,7 @@ class Application:
         return Synchronizations(
             store=self.synchronization_store,
             connections=self.connection_store,
+            links=self.link_store,
             planning=self.planning,
             workflow=self.workflow,
             clock=self._clock,

@@ -23,6 +23,7 @@ class Settings:
 
     ``public_url`` is where browsers, Fortnox and Huma reach us, without a trailing slash. ``secret_prefix`` is the
     name under which each organization has its secret. Names that a function does not need are empty.
+    ``huma_person_url`` and ``fortnox_employee_url`` are as ``pages.mending.Doors`` has them.
     """
 
     public_url: str
@@ -40,6 +41,8 @@ class Settings:
     state_machine: str = ""
     sender: str = ""
     data_key: str = ""
+    huma_person_url: str = ""
+    fortnox_employee_url: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -67,4 +70,6 @@ class Settings:
             state_machine=env.get("STATE_MACHINE_ARN", ""),
             sender=env.get("SENDER", ""),
             data_key=env.get("DATA_KEY_ARN", ""),
+            huma_person_url=env.get("HUMA_PERSON_URL", ""),
+            fortnox_employee_url=env.get("FORTNOX_EMPLOYEE_URL", ""),
         )

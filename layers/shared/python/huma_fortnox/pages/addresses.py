@@ -16,6 +16,8 @@ TRY_AGAIN = f"{HOME}/try-again"
 REMOVAL = f"{HOME}/removal"
 BRAKE = f"{HOME}/confirm-bank-changes"
 CATCH_UP = f"{HOME}/catch-up"
+PAUSE = f"{HOME}/pause"
+RESUME = f"{HOME}/resume"
 SYNCHRONIZATIONS = f"{HOME}/synchronizations"
 
 

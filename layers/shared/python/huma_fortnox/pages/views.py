@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from huma_fortnox.domain.outcome import FieldOutcome, Reason
     from huma_fortnox.domain.people import Employee, Raw, User
     from huma_fortnox.domain.plan_types import Change, Pairing, PlannedPerson
+    from huma_fortnox.pages.mending import Mend, Mending
     from huma_fortnox.pages.texts import Explained, Texts
     from huma_fortnox.services.model import PeoplePage
     from huma_fortnox.services.real_time import HeldPage, HeldPerson
@@ -27,6 +28,8 @@ Parts = tuple[str, str, str]
 
 REMOVED_IN_HUMA = "removed-in-huma"
 """The reason that is a question: is the value to be removed in Fortnox too?"""
+
+_MENDED = (Outcome.HELD, Outcome.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +119,14 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeView:
-    """One line of a result."""
+    """One line of a result; ``mend`` leads to where its reason is mended."""
 
     field: str
     outcome: str
     label: str
     target: str
     explained: Explained | None
+    mend: Mend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,7 @@ class HeldFieldView:
     asks: bool
     may_remove: bool
     decision: str
+    mend: Mend | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,22 +347,25 @@ def picture(situations: Mapping[str, int], t: Texts) -> list[Slice]:
     return slices
 
 
-def outcomes(found: Sequence[FieldOutcome], t: Texts) -> list[OutcomeView]:
-    """Return the lines of a result, those that need somebody first."""
+def outcomes(
+    found: Sequence[FieldOutcome], t: Texts, mend: Callable[[FieldOutcome], Mend | None] | None = None
+) -> list[OutcomeView]:
+    """Return the lines of a result, those that need somebody first; ``mend`` finds where that is done."""
     order = {Outcome.FAILED: 0, Outcome.HELD: 1, Outcome.SKIPPED: 2, Outcome.DONE: 3, Outcome.UNCHANGED: 4}
     return [
         OutcomeView(
-            field=_what(each, t),
+            field=what(each, t),
             outcome=each.outcome.value,
             label=t(f"outcome.{each.outcome.value}"),
             target=t(f"side.{each.target}") if each.target else "",
             explained=t.reason(each.reason) if each.reason else None,
+            mend=mend(each) if mend is not None and each.outcome in _MENDED else None,
         )
         for each in sorted(found, key=lambda one: order[one.outcome])
     ]
 
 
-def _what(outcome: FieldOutcome, t: Texts) -> str:
+def what(outcome: FieldOutcome, t: Texts) -> str:
     """Name what an outcome is about; of a person as a whole, what became of them."""
     if outcome.field == "person" and outcome.outcome is Outcome.DONE:
         return t("result.added")
@@ -366,13 +374,13 @@ def _what(outcome: FieldOutcome, t: Texts) -> str:
     return t.field(outcome.field)
 
 
-def held(page: HeldPage, t: Texts) -> list[HeldView]:
+def held(page: HeldPage, t: Texts, mend: Mending) -> list[HeldView]:
     """Return the people of whom something waits, each field with its reason and since when."""
     clearable = clearable_keys()
-    return [_held(person, clearable, t) for person in page.people]
+    return [_held(person, page.employees.get(person.user_id, ""), clearable, t, mend) for person in page.people]
 
 
-def _held(person: HeldPerson, clearable: Collection[str], t: Texts) -> HeldView:
+def _held(person: HeldPerson, employee_id: str, clearable: Collection[str], t: Texts, mend: Mending) -> HeldView:
     return HeldView(
         user_id=person.user_id,
         name=person.name or person.user_id,
@@ -388,6 +396,7 @@ def _held(person: HeldPerson, clearable: Collection[str], t: Texts) -> HeldView:
                 asks=each.reason.code == REMOVED_IN_HUMA and not each.decision,
                 may_remove=key in clearable,
                 decision=each.decision,
+                mend=mend(each.reason, Side.FORTNOX, person.user_id, employee_id),
             )
             for key, each in person.fields.items()
         ),

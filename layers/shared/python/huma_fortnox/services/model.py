@@ -274,10 +274,14 @@ class PersonOutcome:
 
 @dataclass(frozen=True, slots=True)
 class OutcomePage:
-    """A page of a run's result; ``after`` continues it, empty at the end."""
+    """A page of a run's result; ``after`` continues it, empty at the end.
+
+    ``employees`` are the numbers in Fortnox of those of the people who are there, by key.
+    """
 
     people: tuple[PersonOutcome, ...]
     after: str = ""
+    employees: Mapping[str, str] = field(default_factory=dict)
 
 
 class Cause(StrEnum):

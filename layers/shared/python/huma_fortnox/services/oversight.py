@@ -82,7 +82,9 @@ class Oversight:
             people += [person for person in page.people if _waits(person)]
             after = page.after
             if not after or len(people) >= limit:
-                return HeldPage(tuple(people), after)
+                links = self._links.of_users(organization_id, [person.user_id for person in people])
+                employees = {user_id: link.employee_id for user_id, link in links.items()}
+                return HeldPage(tuple(people), after, employees)
 
     def try_again(self, administrator: Administrator, user_id: str = "") -> int:
         """Look at one held person again, or at all of them; return how many people that is.

@@ -69,10 +69,14 @@ class HeldPerson:
 
 @dataclass(frozen=True, slots=True)
 class HeldPage:
-    """A page of people of whom something is held; ``after`` continues it, empty at the end."""
+    """A page of people of whom something is held; ``after`` continues it, empty at the end.
+
+    ``employees`` are the numbers in Fortnox of those of them who are there, by user id.
+    """
 
     people: tuple[HeldPerson, ...]
     after: str = ""
+    employees: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

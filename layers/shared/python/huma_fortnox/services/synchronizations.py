@@ -11,23 +11,20 @@ from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, TransientError, Unknown
 from huma_fortnox.domain.fields import FIELDS
-from huma_fortnox.domain.outcome import FieldOutcome, Outcome
 from huma_fortnox.domain.outline import Outline, confirmable, confirmed_pairs, with_decisions
 from huma_fortnox.domain.plan_json import person_from_json
 from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.services.listing import Listing
 from huma_fortnox.services.model import (
     SUGGESTED,
-    OutcomePage,
     PeoplePage,
-    PersonOutcome,
     Summary,
     Synchronization,
     SynchronizationState,
 )
 from huma_fortnox.services.planning import IN_SYNC, may_clash
 from huma_fortnox.services.ports import EMPLOYEES_A_PAGE
-from huma_fortnox.services.result import RESULT_COLUMNS, csv_line, result_row
+from huma_fortnox.services.result import Results
 from huma_fortnox.services.summary import summarize
 
 if TYPE_CHECKING:
@@ -35,21 +32,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from huma_fortnox.domain.decisions import Decisions
+    from huma_fortnox.domain.outcome import Outcome
     from huma_fortnox.domain.outline import DecidedPerson, Option
     from huma_fortnox.domain.plan_types import PlannedPerson
-    from huma_fortnox.services.model import Administrator, DecisionInput
+    from huma_fortnox.services.model import Administrator, DecisionInput, OutcomePage, PersonOutcome
     from huma_fortnox.services.planning import Planning
-    from huma_fortnox.services.ports import Clock, ConnectionStore, SynchronizationStore, Workflow
-
-PERSON = "person"
-"""Stands for the person as a whole where an outcome is not about one field."""
+    from huma_fortnox.services.ports import Clock, ConnectionStore, LinkStore, SynchronizationStore, Workflow
 
 _APART = tuple(each.value for each in Situation if each not in (Situation.IN_SYNC, Situation.DIFFERS))
 _SUGGESTED_IN = (Situation.ONLY_IN_HUMA.value, Situation.ONLY_IN_FORTNOX.value)
 _CHUNK_PLACE = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,6}))?")
-_AGREED = "agreed."
-_AGREED_PLACE = re.compile(r"agreed\.([0-9]{1,6})\.([0-9]{1,6})")
-_ROWS_AT_ONCE = 500
 _LOOKS = 5
 
 
@@ -61,6 +53,7 @@ class Synchronizations:
         *,
         store: SynchronizationStore,
         connections: ConnectionStore,
+        links: LinkStore,
         planning: Planning,
         workflow: Workflow,
         clock: Clock,
@@ -71,6 +64,7 @@ class Synchronizations:
         self._workflow = workflow
         self._clock = clock
         self._listing = Listing(store)
+        self._results = Results(store, links)
         self._last_decided: tuple[tuple[str, ...], dict[str, DecidedPerson]] = ((), {})
 
     def start(self, administrator: Administrator) -> Synchronization:
@@ -361,44 +355,21 @@ class Synchronizations:
         self._answer_again(run)
         raise Conflict("synchronization-over")
 
-    def outcomes(self, organization_id: str, synchronization_id: str, /, *, after: str, limit: int) -> OutcomePage:
-        """Return a page of the result: who was to be changed first, then everybody who agreed from the beginning."""
-        run = self.get(organization_id, synchronization_id)
-        people: list[PersonOutcome] = []
-        if not after.startswith(_AGREED):
-            people, last = self._store.outcomes(organization_id, synchronization_id, after=after, limit=limit)
-            if last or not run.reached_applying:
-                return OutcomePage(tuple(people), last)
-            after = f"{_AGREED}0.0"
-        place = _AGREED_PLACE.fullmatch(after)
-        if place is None:
-            raise BadRequest("query-invalid", {"name": "after", "expected": "where the page before ended"})
-        number, start = map(int, place.groups())
-        while (chunk := self._store.chunk(organization_id, synchronization_id, IN_SYNC, number)) is not None:
-            room = limit - len(people)
-            people += [_unchanged(person_from_json(data)) for data in chunk[start : start + room]]
-            if len(chunk) > start + room:
-                return OutcomePage(tuple(people), f"{_AGREED}{number}.{start + room}")
-            number, start = number + 1, 0
-        return OutcomePage(tuple(people))
+    def outcomes(
+        self, organization_id: str, synchronization_id: str, /, *, after: str, limit: int, only: Sequence[Outcome] = ()
+    ) -> OutcomePage:
+        """Return a page of the result: who was to be changed first, then everybody who agreed from the beginning.
 
-    def result_csv(self, organization_id: str, synchronization_id: str, /) -> Iterator[str]:
-        """Yield the whole result as CSV for Excel: a header, then a line for every field of every person.
-
-        Swedish Excel separates with semicolons, and knows UTF-8 by the mark at its beginning. Reasons are codes and
-        parameters, words are those of the API; what a spreadsheet would take for a formula is text.
+        With ``only``, the people of these outcomes, one outcome after the other, each with the lines that had it.
         """
-        self.get(organization_id, synchronization_id)
-        yield "\ufeff" + csv_line(RESULT_COLUMNS)
-        after = ""
-        while True:
-            page = self.outcomes(organization_id, synchronization_id, after=after, limit=_ROWS_AT_ONCE)
-            for person in page.people:
-                for outcome in person.outcomes:
-                    yield csv_line(result_row(person, outcome))
-            after = page.after
-            if not after:
-                return
+        run = self.get(organization_id, synchronization_id)
+        return self._results.page(run, after=after, limit=limit, only=only)
+
+    def result(
+        self, organization_id: str, synchronization_id: str, /, *, only: Sequence[Outcome] = ()
+    ) -> Iterator[PersonOutcome]:
+        """Yield everybody of the result, as ``outcomes`` does page by page."""
+        return self._results.everybody(self.get(organization_id, synchronization_id), only)
 
     def _must_wait(self, run: Synchronization) -> None:
         if run.state in (SynchronizationState.READING, SynchronizationState.PLANNING):
@@ -433,10 +404,6 @@ class Synchronizations:
             self._store.change(*place, {"state": waiting}, only_from=(state,))
             raise
         return True
-
-
-def _unchanged(person: PlannedPerson) -> PersonOutcome:
-    return PersonOutcome(person.key, person.name, (FieldOutcome(PERSON, Outcome.UNCHANGED),))
 
 
 def _keys(pair: PlannedPerson) -> tuple[str, ...]:

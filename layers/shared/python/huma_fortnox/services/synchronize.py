@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.domain.errors import Conflict, ConsentNeeded, Defect, IntegrationError, LicenceMissing
@@ -25,6 +24,7 @@ from huma_fortnox.services.model import (
     SynchronizationState,
 )
 from huma_fortnox.services.ports import USERS_A_PAGE
+from huma_fortnox.services.result import keep_by_outcome
 from huma_fortnox.services.snapshot import EMPLOYEES, USERS, employees_to_json, users_to_json
 
 if TYPE_CHECKING:
@@ -265,13 +265,7 @@ class Synchronize:
 
     def summarize(self, organization_id: str, run_id: str) -> None:
         """Count the outcomes, end the run, and make the connection active after a first run that finished."""
-        counts: Counter[str] = Counter()
-        after = ""
-        while True:
-            people, after = self._store.outcomes(organization_id, run_id, after=after, limit=500)
-            counts.update(outcome.outcome.value for person in people for outcome in person.outcomes)
-            if not after:
-                break
+        counts = keep_by_outcome(self._store, organization_id, run_id)
         now = int(self._clock())
         self._store.change(
             organization_id,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from huma_fortnox.domain.errors import BadRequest
 from huma_fortnox.domain.outcome import Outcome
 from huma_fortnox.pages import addresses, views
+from huma_fortnox.pages.mending import mending
 from huma_fortnox.pages.texts import texts
 from huma_fortnox.pages.values import field_keys
 from huma_fortnox.web.activity_search import search
@@ -17,6 +18,7 @@ from huma_fortnox.web.visitor import refuse
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.api_gateway import Response
 
+    from huma_fortnox.pages.mending import Doors
     from huma_fortnox.services.model import Connection, Session
     from huma_fortnox.web.http import Request
     from huma_fortnox.web.use_cases import UseCases
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 ACTIVITY_ROWS, LATEST_ROWS = 50, 8
 HELD_ROWS = 20
 LONGEST_SEARCH = 100
-DONE = ("tried-again", "removal-decided", "brake-confirmed", "catching-up")
+DONE = ("tried-again", "removal-decided", "brake-confirmed", "catching-up", "paused", "resumed")
 """What the overview may be told to say after a button was pressed."""
 WHOLE_DAY = 24 * 3600
 
@@ -33,11 +35,12 @@ WHOLE_DAY = 24 * 3600
 class ActivePages:
     """Handlers of the pages of an active connection."""
 
-    def __init__(self, use_cases: UseCases, visitor: Visitor) -> None:
+    def __init__(self, use_cases: UseCases, visitor: Visitor, doors: Doors) -> None:
         self._synchronizations = use_cases.synchronizations
         self._activity = use_cases.activity
         self._oversight = use_cases.oversight
         self._visitor = visitor
+        self._doors = doors
 
     def routes(self) -> list[Route]:
         """Return these pages' addresses."""
@@ -47,6 +50,8 @@ class ActivePages:
             ("POST", addresses.REMOVAL, self.decide_removal),
             ("POST", addresses.BRAKE, self.confirm_brake),
             ("POST", addresses.CATCH_UP, self.catch_up),
+            ("POST", addresses.PAUSE, self.pause),
+            ("POST", addresses.RESUME, self.resume),
         ]
         return [Route(method, path, handler, refuse) for method, path, handler in table]
 
@@ -77,7 +82,7 @@ class ActivePages:
             state=self._oversight.state(organization),
             entries=entries[:LATEST_ROWS],
             last_event=next((entry for entry in entries if entry.delay_ms is not None), None),
-            held=views.held(held, t),
+            held=views.held(held, t, mending(self._doors, organization, t)),
             held_after=held.after,
             held_first=not after,
             outcome_views=lambda entry: views.outcomes(entry.outcomes, t),
@@ -139,6 +144,18 @@ class ActivePages:
         session, _ = self._visitor.post(request)
         self._oversight.catch_up(session.administrator)
         return _told("catching-up")
+
+    def pause(self, request: Request) -> Response[str]:
+        """Carry no changes until somebody resumes."""
+        session, _ = self._visitor.post(request)
+        self._oversight.pause(session.administrator)
+        return _told("paused")
+
+    def resume(self, request: Request) -> Response[str]:
+        """Carry changes again, and what happened meanwhile first."""
+        session, _ = self._visitor.post(request)
+        self._oversight.resume(session.administrator)
+        return _told("resumed")
 
 
 def _told(done: str, count: int = 0) -> Response[str]:

@@ -27,6 +27,7 @@ from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.web import representations
 from huma_fortnox.web.http import API_POLICY, JSON, SECURITY_HEADERS, json_answer
 from huma_fortnox.web.parsing import Members, invalid, page_limit, searched
+from huma_fortnox.web.result_file import result_file
 from huma_fortnox.web.routing import Handler, Route
 from huma_fortnox.web.statuses import headers_of, status_of
 
@@ -90,6 +91,7 @@ class Api:
             ("POST", RUN + "/apply", self.apply),
             ("POST", RUN + "/cancel", self.cancel),
             ("GET", RUN + "/outcomes", self.outcomes),
+            ("GET", RUN + "/result.csv", self.result_file),
             ("GET", BASE + "/activity", self.activity),
             ("GET", BASE + "/real-time", self.real_time),
             ("POST", BASE + "/real-time/catch-up", self.catch_up),
@@ -247,8 +249,15 @@ class Api:
             synchronization_id,
             after=request.query.get("after", ""),
             limit=page_limit(request.query.get("limit"), usual=USUAL_ROWS, most=MOST_ROWS),
+            only=_outcomes(request),
         )
         return json_answer(representations.outcome_page(found))
+
+    def result_file(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
+        """Give the result, or one outcome of it, as a file for a spreadsheet."""
+        self._caller(request, organization_id)
+        found = self._synchronizations.get(organization_id, synchronization_id)
+        return result_file(request, self._synchronizations, found, _outcomes(request))
 
     def activity(self, request: Request, organization_id: str) -> Response[str]:
         """Return a page of the log."""
@@ -360,6 +369,11 @@ def _choice(kind: type[E], name: str, text: str) -> E | None:
     except ValueError:
         expected = ", ".join(each.value for each in kind)
         raise BadRequest("query-invalid", {"name": name, "expected": expected}) from None
+
+
+def _outcomes(request: Request) -> tuple[Outcome, ...]:
+    outcome = _choice(Outcome, "outcome", request.query.get("outcome", ""))
+    return () if outcome is None else (outcome,)
 
 
 def _region(body: Members) -> str:

@@ -6,10 +6,12 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from huma_fortnox.pages.mending import NOWHERE
 from huma_fortnox.web import api
 from huma_fortnox.web.active_pages import ActivePages
 from huma_fortnox.web.api import Api
 from huma_fortnox.web.connection_pages import ConnectionPages
+from huma_fortnox.web.result_pages import ResultPages
 from huma_fortnox.web.routing import resolver
 from huma_fortnox.web.synchronization_pages import SynchronizationPages
 from huma_fortnox.web.visitor import Visitor, refuse
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.api_gateway import Response
 
     from huma_fortnox.domain.errors import IntegrationError
+    from huma_fortnox.pages.mending import Doors
     from huma_fortnox.web.http import Request
     from huma_fortnox.web.routing import Route
     from huma_fortnox.web.use_cases import UseCases
@@ -29,28 +32,37 @@ FORTNOX_LOGIN = "https://apps.fortnox.se"
 
 
 def routes(
-    use_cases: UseCases, *, fortnox_login: str = FORTNOX_LOGIN, clock: Callable[[], float] = time.time
+    use_cases: UseCases,
+    *,
+    fortnox_login: str = FORTNOX_LOGIN,
+    doors: Doors = NOWHERE,
+    clock: Callable[[], float] = time.time,
 ) -> list[Route]:
     """Return every address of the application."""
     visitor = Visitor(use_cases.sessions, clock)
-    active = ActivePages(use_cases, visitor)
+    active = ActivePages(use_cases, visitor, doors)
     return [
         *ConnectionPages(use_cases, visitor, active, origin(fortnox_login)).routes(),
         *active.routes(),
         *SynchronizationPages(use_cases, visitor).routes(),
+        *ResultPages(use_cases, visitor, doors).routes(),
         *Api(use_cases).routes(),
     ]
 
 
 def build(
-    use_cases: UseCases, *, fortnox_login: str = FORTNOX_LOGIN, clock: Callable[[], float] = time.time
+    use_cases: UseCases,
+    *,
+    fortnox_login: str = FORTNOX_LOGIN,
+    doors: Doors = NOWHERE,
+    clock: Callable[[], float] = time.time,
 ) -> APIGatewayHttpResolver:
     """Return the application; ``resolve(event, context)`` answers API Gateway events of payload format 2.0.
 
     ``fortnox_login`` is the address (or origin) of Fortnox's consent page, which the set-up form may lead to.
-    ``clock`` gives Unix seconds.
+    ``doors`` are where people are in the two systems. ``clock`` gives Unix seconds.
     """
-    return resolver(routes(use_cases, fortnox_login=fortnox_login, clock=clock), _refuse)
+    return resolver(routes(use_cases, fortnox_login=fortnox_login, doors=doors, clock=clock), _refuse)
 
 
 def origin(address: str) -> str:

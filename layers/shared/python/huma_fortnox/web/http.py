@@ -66,6 +66,12 @@ class UnsupportedMediaType(BadRequest):
     default_code = "unsupported-media-type"
 
 
+class NotAcceptable(BadRequest):
+    """The answer is larger than can be sent in the way it was asked for (HTTP 406)."""
+
+    default_code = "not-acceptable"
+
+
 class MethodNotAllowed(BadRequest):
     """The address exists, but not for this method (HTTP 405); ``allowed`` are the methods it has."""
 
@@ -266,6 +272,21 @@ def asset(content: str, content_type: str) -> Response[str]:
             **SECURITY_HEADERS,
             "Content-Security-Policy": API_POLICY,
             "Cache-Control": "public, max-age=31536000, immutable",
+        },
+    )
+
+
+def download(content: str, content_type: str, name: str) -> Response[str]:
+    """Return a file to keep, under this name."""
+    return Response(
+        status_code=200,
+        content_type=content_type,
+        body=content,
+        headers={
+            **SECURITY_HEADERS,
+            "Content-Security-Policy": API_POLICY,
+            "Cache-Control": "no-store",
+            "Content-Disposition": f'attachment; filename="{name}"',
         },
     )
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain import errors
-from huma_fortnox.web.http import BodyTooLarge, MethodNotAllowed, UnsupportedMediaType
+from huma_fortnox.web.http import BodyTooLarge, MethodNotAllowed, NotAcceptable, UnsupportedMediaType
 
 if TYPE_CHECKING:
     from huma_fortnox.domain.errors import IntegrationError
@@ -15,6 +15,7 @@ STATUSES: tuple[tuple[type[IntegrationError], int], ...] = (
     (BodyTooLarge, 413),
     (UnsupportedMediaType, 415),
     (MethodNotAllowed, 405),
+    (NotAcceptable, 406),
     (errors.NotSignedIn, 401),
     (errors.NotAllowed, 403),
     (errors.Unknown, 404),

@@ -1,15 +1,14 @@
-"""The pages of one synchronization around the two steps of deciding: progress, summary, result."""
+"""The pages of one synchronization around the two steps of deciding: progress and summary."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.errors import BadRequest, Conflict
-from huma_fortnox.pages import addresses, views
-from huma_fortnox.pages.texts import texts
+from huma_fortnox.pages import addresses
 from huma_fortnox.pages.values import field_keys, sensitive_keys
 from huma_fortnox.services.model import SynchronizationState
-from huma_fortnox.web.deciding import ROWS, RUN, Deciding, elsewhere
+from huma_fortnox.web.deciding import RUN, Deciding, elsewhere
 from huma_fortnox.web.differences_page import DifferencesPage
 from huma_fortnox.web.http import see_other
 from huma_fortnox.web.new_people_page import NewPeoplePage
@@ -49,7 +48,6 @@ class SynchronizationPages:
             ("GET", RUN + "/summary", self.summary),
             ("POST", RUN + "/apply", self.apply),
             ("POST", RUN + "/cancel", self.cancel),
-            ("GET", RUN + "/result", self.result),
         ]
         return [
             *(Route(method, path, handler, refuse) for method, path, handler in table),
@@ -127,26 +125,6 @@ class SynchronizationPages:
         session, _ = self._visitor.post(request)
         self._synchronizations.cancel(session.administrator, synchronization_id)
         return see_other(addresses.synchronization(synchronization_id))
-
-    def result(self, request: Request, synchronization_id: str) -> Response[str]:
-        """Show what became of a run."""
-        session, found = self._deciding.find(request, synchronization_id)
-        if not found.state.over:
-            return see_other(addresses.synchronization(found.id))
-        page = self._synchronizations.outcomes(
-            found.organization_id, found.id, after=request.query.get("after", ""), limit=ROWS
-        )
-        t = texts(request.locale)
-        return self._visitor.show(
-            "result.html",
-            request,
-            session,
-            run=found,
-            connection=self._connect.connection(found.organization_id),
-            people=[(each.name, views.outcomes(each.outcomes, t)) for each in page.people],
-            first=not request.query.get("after"),
-            next_after=page.after,
-        )
 
 
 def _bars(found: Synchronization) -> list[tuple[str, int, int]]:

@@ -5,7 +5,7 @@ All methods raise the errors of ``domain.errors``; their reasons carry the codes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         OrganizationSettings,
         OutcomePage,
         PeoplePage,
+        PersonOutcome,
         Session,
         Summary,
         Synchronization,
@@ -141,8 +142,16 @@ class Synchronizations(Protocol):
         """End the run without writing anything."""
         ...
 
-    def outcomes(self, organization_id: str, synchronization_id: str, /, *, after: str, limit: int) -> OutcomePage:
-        """Return a page of the run's result."""
+    def outcomes(
+        self, organization_id: str, synchronization_id: str, /, *, after: str, limit: int, only: Sequence[Outcome] = ()
+    ) -> OutcomePage:
+        """Return a page of the run's result: of everybody, or of the lines with these outcomes."""
+        ...
+
+    def result(
+        self, organization_id: str, synchronization_id: str, /, *, only: Sequence[Outcome] = ()
+    ) -> Iterator[PersonOutcome]:
+        """Yield everybody of the result, as ``outcomes`` does page by page."""
         ...
 
 

@@ -178,6 +178,10 @@ class Texts:
 
         return format_date(self._moment(seconds), format="long", locale=self._babel)
 
+    def day(self, seconds: float) -> str:
+        """Return Unix seconds as a date for a file's name, the same in every language."""
+        return self._moment(seconds).date().isoformat()
+
     def moment(self, seconds: float) -> str:
         """Return Unix seconds as a date and a time of day."""
         from babel.dates import format_datetime
