@@ -14,6 +14,7 @@ import time
 MADE = {
     "huma_webhook": ("intake",),
     "keep_tokens_alive": ("keep_alive",),
+    "mail_feedback": ("mail_feedback",),
     "oauth_callback": ("web",),
     "push_change": ("lane_batch", "systems"),
     "route_change": ("router",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ from huma_fortnox.web.app import routes
 from huma_fortnox.web.callback import CALLBACK
 
 from tests.template.document import ROOT, TEMPLATE, resources, template
+from tests.unit.adapters.mail_events import bounced, complained
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 QUEUES = resources("AWS::SQS::Queue")
@@ -186,6 +188,7 @@ def test_every_function_is_told_what_the_settings_need() -> None:
         ("LANE_URL", "sqs:"),
         ("STATE_MACHINE_ARN", "states:StartExecution"),
         ("SENDER", "ses:SendEmail"),
+        ("MAIL_CONFIGURATION_SET", "ses:SendEmail"),
     ],
 )
 def test_a_function_is_told_a_name_exactly_when_it_may_use_it(function: str, variable: str, action: str) -> None:
@@ -289,6 +292,31 @@ def test_events_from_huma_are_routed_by_topic_and_never_lost() -> None:
     dead = properties["DeadLetterConfig"]["Arn"]
     assert statement["Resource"] == dead
     assert statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0] == "RouteChangeHumaEvent"
+
+
+def test_what_becomes_of_every_message_is_reported_to_the_function_that_notes_it() -> None:
+    (destination,) = resources("AWS::SES::ConfigurationSetEventDestination").values()
+    assert destination["ConfigurationSetName"] == {"Ref": "MailReports"}
+    reported = destination["EventDestination"]
+    assert (reported["Enabled"], reported["MatchingEventTypes"]) == (True, ["bounce", "complaint"])
+    # SES reports to the account's own bus and to no other.
+    assert reported["EventBridgeDestination"]["EventBusArn"]["Fn::Sub"].endswith(":event-bus/default")
+    (rule,) = FUNCTIONS["MailFeedback"]["Events"].values()
+    assert "EventBusName" not in rule["Properties"]
+    pattern = json.loads(json.dumps(rule["Properties"]["Pattern"]).replace('{"Ref": "MailReports"}', '"mail-reports"'))
+    assert matches(pattern, bounced())
+    assert matches(pattern, complained())
+    elsewhere = bounced()
+    elsewhere["detail"]["mail"]["tags"]["ses:configuration-set"] = ["of-somebody-else"]
+    assert not matches(pattern, elsewhere)
+    assert not matches(pattern, {**bounced(), "detail-type": "Email Delivered"})
+
+
+def matches(pattern: Any, event: Any) -> bool:
+    """Tell whether a rule takes an event: lists name what a value, or one of several, may be."""
+    if isinstance(pattern, dict):
+        return isinstance(event, dict) and all(matches(inner, event.get(key)) for key, inner in pattern.items())
+    return any(each in pattern for each in listed(event))
 
 
 # -- data

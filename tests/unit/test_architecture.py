@@ -28,7 +28,7 @@ STANDARD = {
 }
 LIBRARIES = {"babel", "email_validator", "phonenumbers", "stdnum"}
 # A function is parse, one call, answer: what it parses with may be the bus adapter's own reader.
-FUNCTIONS_MAY = {"bootstrap", "observability", "adapters.events", "services", "domain", "web"}
+FUNCTIONS_MAY = {"bootstrap", "observability", "adapters.events", "adapters.mail_reports", "services", "domain", "web"}
 CLOCKS = {"now", "today", "utcnow", "fromtimestamp"}
 
 

@@ -13,12 +13,20 @@ from huma_fortnox.domain.errors import Refused, TransientError
 
 from tests.unit.adapters.aws_client import client_that_answers
 
+ORGANIZATION = "6f1c2a0e-0000-4000-8000-000000000001"
+
+
+def send(client: Any, *message: str) -> None:
+    SesMailer(client, "no-reply@example.com", "mail-reports").send(
+        ORGANIZATION, *(message or ("a@example.com", "s", "t", "h"))
+    )
+
 
 def failure(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "elsa@example.com is not verified"}}, "SendEmail")
 
 
-def test_a_message_goes_out_as_text_and_html_from_our_address_to_one_person() -> None:
+def test_a_message_goes_out_as_text_and_html_to_one_person_and_says_whose_it_is() -> None:
     client: Any = boto3.client("sesv2", region_name="eu-north-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(client) as stub:
         stub.add_response(
@@ -26,6 +34,8 @@ def test_a_message_goes_out_as_text_and_html_from_our_address_to_one_person() ->
             {"MessageId": "1"},
             {
                 "FromEmailAddress": "no-reply@example.com",
+                "ConfigurationSetName": "mail-reports",
+                "EmailTags": [{"Name": "organization", "Value": ORGANIZATION}],
                 "Destination": {"ToAddresses": ["astrid@example.com"]},
                 "Content": {
                     "Simple": {
@@ -38,16 +48,14 @@ def test_a_message_goes_out_as_text_and_html_from_our_address_to_one_person() ->
                 },
             },
         )
-        SesMailer(client, "no-reply@example.com").send("astrid@example.com", "Klart – 25 ändringar", "text", "<p>html")
+        send(client, "astrid@example.com", "Klart – 25 ändringar", "text", "<p>html")
         stub.assert_no_pending_responses()
 
 
 @pytest.mark.parametrize("code", ["MessageRejected", "BadRequestException", "NotFoundException"])
 def test_what_can_never_be_sent_is_refused(code: str) -> None:
     with pytest.raises(Refused, match="mail-refused") as caught:
-        SesMailer(client_that_answers(send_email=failure(code)), "no-reply@example.com").send(
-            "a@example.com", "s", "t", "h"
-        )
+        send(client_that_answers(send_email=failure(code)))
     assert "elsa" not in str(caught.value)
     assert caught.value.__suppress_context__
 
@@ -65,4 +73,4 @@ def test_what_can_never_be_sent_is_refused(code: str) -> None:
 )
 def test_what_may_be_sent_later_is_an_outage(outage: Exception) -> None:
     with pytest.raises(TransientError, match="mail-unavailable"):
-        SesMailer(client_that_answers(send_email=outage), "no-reply@example.com").send("a@example.com", "s", "t", "h")
+        send(client_that_answers(send_email=outage))

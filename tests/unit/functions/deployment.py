@@ -91,6 +91,8 @@ def needed(service: str, operation: str, arguments: dict[str, Any]) -> Iterator[
         yield f"sqs:{_BATCHES.get(name, name)}", '"ChangesDeadLetters"' if dead else '"ChangesQueue"'
     elif service == "sesv2":
         yield "ses:SendEmail", r"identity/\$\{Sender\}"
+        assert arguments["ConfigurationSetName"]
+        yield "ses:SendEmail", r"configuration-set/\$\{MailReports\}"
     else:
         yield f"{_SERVICES.get(service, service)}:{name}", r'"SynchronizeUsers"|synchronize-users'
 

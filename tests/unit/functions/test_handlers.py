@@ -19,6 +19,7 @@ from huma_fortnox.domain.errors import (
 )
 from huma_fortnox.services.ports import UserChanged
 
+from tests.unit.adapters.mail_events import bounced
 from tests.unit.functions.deployment import Context, http_event
 
 ORGANIZATION = "6f1c2a0e-0000-4000-8000-000000000001"
@@ -241,9 +242,30 @@ def test_without_a_sender_no_result_is_sent(monkeypatch: pytest.MonkeyPatch) -> 
     assert invoke(monkeypatch, "send_result", Parts(report=None), {"run": RUN}) == {"sent": False}
 
 
+@pytest.mark.parametrize("news", [True, False])
+def test_a_report_about_a_message_is_noted(monkeypatch: pytest.MonkeyPatch, news: bool) -> None:
+    feedback = Nothing(note=news)
+    assert invoke(monkeypatch, "mail_feedback", Parts(mail_feedback=feedback), bounced()) == {"noted": news}
+    ((_, (organization_id, problem), _),) = feedback.calls
+    assert (organization_id, problem.address) == (ORGANIZATION, "astrid@example.com")
+
+
+def test_a_report_that_cannot_be_read_is_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    feedback = Nothing()
+    unreadable = bounced(mail={"destination": ["astrid@example.com"], "tags": {}})
+    assert invoke(monkeypatch, "mail_feedback", Parts(mail_feedback=feedback), unreadable) == {"noted": False}
+    assert feedback.calls == []
+    assert "astrid" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "function",
-    ["huma_webhook", "oauth_callback", "push_change", "route_change", "send_result", "settings_page", "synchronize"],
+    [
+        *("huma_webhook", "mail_feedback", "oauth_callback", "push_change", "route_change", "send_result"),
+        *("settings_page", "synchronize"),
+    ],
 )
 def test_importing_a_handler_reads_no_environment_and_wires_nothing(function: str) -> None:
     module = importlib.import_module(f"functions.{function}.handler")

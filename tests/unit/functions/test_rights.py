@@ -20,6 +20,7 @@ from werkzeug.test import Client
 
 from local.simulation import Fault
 from tests.template.document import state_machine
+from tests.unit.adapters.mail_events import bounced
 from tests.unit.functions.deployment import PREFIX, PUBLIC, Cloud, NotGranted, deployed, granted, http_event
 
 pytestmark = pytest.mark.xdist_group("the journey is made once")
@@ -27,7 +28,10 @@ pytestmark = pytest.mark.xdist_group("the journey is made once")
 KEY = ("0f4b2f3e-6d0f-4d3b-9d53-5f1a5a0c7b02", "c1a9f8de-2b60-4e63-8c4b-9a5de1f60b03")
 WEBHOOK_SECRET = "webhook-secret"
 ALL = [
-    *("huma_webhook", "oauth_callback", "push_change", "route_change", "send_result", "settings_page", "synchronize"),
+    *(
+        *("huma_webhook", "mail_feedback", "oauth_callback", "push_change", "route_change", "send_result"),
+        *("settings_page", "synchronize"),
+    ),
 ]
 CECILIA, DAVID = "9e1f2a3b-4c5d-4e6f-8a7b-8c9d0e1f2a3b", "a02f3b4c-5d6e-4f70-9b8c-9d0e1f2a3b4c"
 
@@ -263,6 +267,11 @@ def travel(journey: Journey) -> None:
     assert journey.push(messages) == {"batchItemFailures": []}
     assert journey.employee("7")["LastName"] == "Väntar"
 
+    (reader,) = others.mails[-1]["Destination"]["ToAddresses"]
+    report = bounced(organization=journey.organization.id, to=reader)
+    assert journey.cloud.invoke("mail_feedback", report) == {"noted": True}
+    assert journey.api("GET", "/real-time")["mailProblem"]["address"] == reader
+
     assert journey.api("GET", "/activity")["entries"]
     journey.api("DELETE", "/connection", status=204)
     assert journey.page("GET", "/integrations/fortnox")["statusCode"] == 200
@@ -273,7 +282,7 @@ def test_the_whole_journey_needs_no_right_that_is_missing(journey: Journey) -> N
     assert journey.api("GET", "/connection")["state"] == "disconnected"
 
 
-@pytest.mark.parametrize("function", ["huma_webhook", "route_change", "send_result"])
+@pytest.mark.parametrize("function", ["huma_webhook", "mail_feedback", "route_change", "send_result"])
 def test_a_function_with_one_job_has_no_right_beyond_it(journey: Journey, function: str) -> None:
     assert journey.cloud.unused(function) == set()
 

@@ -26,6 +26,7 @@ from huma_fortnox.services.model import (
     ConnectionState,
     DecisionInput,
     LinkedPerson,
+    MailProblem,
     OrganizationSettings,
     PersonOutcome,
     Session,
@@ -562,12 +563,46 @@ class FakeMailer:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, str, str]] = []
+        self.organizations: list[str] = []
         self.failing: IntegrationError | None = None
 
-    def send(self, to: str, subject: str, text: str, html: str) -> None:
+    def send(self, organization_id: str, to: str, subject: str, text: str, html: str) -> None:
         if self.failing is not None:
             raise self.failing
+        self.organizations.append(organization_id)
         self.sent.append((to, subject, text, html))
+
+
+class FakeMailProblems:
+    """``ports.MailProblems``."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.kept: dict[tuple[str, str], MailProblem] = {}
+        self._clock = clock
+
+    def save(self, organization_id: str, problem: MailProblem) -> bool:
+        before = self.kept.get((organization_id, problem.address.strip().casefold()))
+        newer = before is None or before.at < problem.at
+        if before is not None and (before.final and (not problem.final or not newer)):
+            return False
+        if before is not None and not problem.final and not newer:
+            return False
+        self.kept[organization_id, problem.address.strip().casefold()] = problem
+        return True
+
+    def of(self, organization_id: str, address: str) -> MailProblem | None:
+        problem = self.kept.get((organization_id, address.strip().casefold()))
+        return problem if problem is not None and self._lasts(problem) else None
+
+    def all(self, organization_id: str) -> Sequence[MailProblem]:
+        return [each for (owner, _), each in self.kept.items() if owner == organization_id and self._lasts(each)]
+
+    def forget(self, organization_id: str) -> None:
+        for key in [key for key in self.kept if key[0] == organization_id]:
+            del self.kept[key]
+
+    def _lasts(self, problem: MailProblem) -> bool:
+        return problem.final or problem.at + 7 * 24 * 3600 > self._clock()
 
 
 class FakeTokens:

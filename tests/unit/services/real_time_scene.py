@@ -14,6 +14,7 @@ from huma_fortnox.domain.plan import plan, writes
 from huma_fortnox.services.brake import BankBrake
 from huma_fortnox.services.consent_watch import ConsentWatch
 from huma_fortnox.services.lane_batch import LaneBatch
+from huma_fortnox.services.mail_feedback import MailFeedback
 from huma_fortnox.services.model import ConnectionState, OrganizationSettings
 from huma_fortnox.services.newcomers import Newcomers
 from huma_fortnox.services.oversight import Oversight
@@ -29,6 +30,7 @@ from tests.unit.services.fakes import (
     FakeFortnox,
     FakeHuma,
     FakeLinks,
+    FakeMailProblems,
     FakeSynchronizations,
     FakeSystems,
     FakeVault,
@@ -157,6 +159,10 @@ class RealTimeScene:
         self.lane_batch = LaneBatch(
             push=self.push_service, reconcile=self.reconcile, lanes=self.lanes, health=self.health, side_by_side=1
         )
+        self.mail_problems = FakeMailProblems(self.clock)
+        self.mail_feedback = MailFeedback(
+            problems=self.mail_problems, connections=self.connections, activity=self.activity, clock=self.clock
+        )
         self.oversight = Oversight(
             connections=self.connections,
             links=self.links,
@@ -168,6 +174,7 @@ class RealTimeScene:
             unique=self.unique,
             reconcile=self.reconcile,
             activity=self.activity,
+            mail_feedback=self.mail_feedback,
             clock=self.clock,
         )
         self.activate()

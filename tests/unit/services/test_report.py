@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from huma_fortnox.services.consent_watch import ConsentWatch
 from huma_fortnox.services.model import (
     Connection,
     ConnectionState,
+    MailProblem,
     PersonOutcome,
     Synchronization,
     SynchronizationState,
@@ -25,6 +26,7 @@ from tests.unit.services.fakes import (
     FakeConnections,
     FakeLinks,
     FakeMailer,
+    FakeMailProblems,
     FakeSynchronizations,
     administrator,
 )
@@ -63,11 +65,16 @@ class Scene:
         self.connections = FakeConnections()
         self.activity = FakeActivity()
         self.mailer = FakeMailer()
+        self.problems = FakeMailProblems(self.clock)
         self.store = FakeSynchronizations(self.clock, FakeLinks())
         self.notices: Any = FakeNotices(self.clock)
         letters: Any = Letters()
         self.report: Report | None = Report(
-            store=self.store, connections=self.connections, letters=letters, mailer=self.mailer
+            store=self.store,
+            connections=self.connections,
+            letters=letters,
+            mailer=self.mailer,
+            mail_problems=self.problems,
         )
         self.watch = ConsentWatch(
             connections=self.connections,
@@ -97,6 +104,7 @@ def test_a_result_goes_once_to_whoever_started_the_run(scene: Scene) -> None:
     assert not scene.send()
     ((to, subject, _, _),) = scene.mailer.sent
     assert (to, subject) == (BOSS.email, "result of run-1")
+    assert scene.mailer.organizations == [ORGANIZATION]
 
 
 def test_a_result_covers_everybody_however_many_there_are(scene: Scene) -> None:
@@ -125,6 +133,23 @@ def test_a_result_that_could_not_be_sent_is_sent_when_it_is_tried_again(scene: S
 def test_an_address_that_never_works_does_not_fail_the_run(scene: Scene) -> None:
     scene.mailer.failing = Refused("mail-refused")
     assert not scene.send()
+
+
+def test_nothing_is_sent_to_an_address_that_takes_nothing_until_there_is_another(scene: Scene) -> None:
+    scene.problems.save(ORGANIZATION, MailProblem(BOSS.email, Reason("mail-bounced"), 1, final=True))
+    assert not scene.send()
+    assert lose(scene)
+    assert scene.mailer.sent == []
+    scene.connections.change(ORGANIZATION, {"notify": replace(BOSS, email="another@example.com")})
+    assert scene.report is not None
+    scene.report.consent_needed(ORGANIZATION)
+    assert [to for to, *_ in scene.mailer.sent] == ["another@example.com"]
+
+
+def test_an_address_that_took_nothing_for_a_while_is_tried_as_usual(scene: Scene) -> None:
+    problem = MailProblem(BOSS.email, Reason("mail-undelivered"), int(scene.clock()), final=False)
+    scene.problems.save(ORGANIZATION, problem)
+    assert scene.send()
 
 
 # -- lost consents

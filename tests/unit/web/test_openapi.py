@@ -11,7 +11,7 @@ import pytest
 from huma_fortnox.domain import errors
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.pages.terms import VERSION
-from huma_fortnox.services.model import ConnectionState, SynchronizationState
+from huma_fortnox.services.model import ConnectionState, MailProblem, SynchronizationState
 from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.services.real_time import Brake, Quarantine, RealTime, Reconciliation
 from huma_fortnox.web.app import routes
@@ -163,6 +163,7 @@ def _worlds() -> list[World]:
         Brake(NOW, 6, 5),
         Reconciliation("r", "schedule", "", NOW, NOW, page=1, pages=2, people=50, changed=1),
         5,
+        MailProblem("astrid.ek@example.se", Reason("mail-bounced"), NOW, final=True),
     )
     assert full.synchronizations.run.state is SynchronizationState.AWAITING_DECISIONS
     return [World(state=ConnectionState.NOT_CONNECTED, plan=()), full]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from huma_fortnox.adapters.http import Deadline, HttpPolicy
     from huma_fortnox.adapters.lane_state import DynamoBrakes, DynamoLanes, DynamoNotices, DynamoReconciliations
     from huma_fortnox.adapters.links import DynamoLinks
+    from huma_fortnox.adapters.mail_problems import DynamoMailProblems
     from huma_fortnox.adapters.push_store import DynamoPushStore
     from huma_fortnox.adapters.secrets import OrganizationSecrets
     from huma_fortnox.adapters.sessions import DynamoSessions
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from huma_fortnox.services.consent_watch import ConsentWatch
     from huma_fortnox.services.keep_alive import KeepAlive
     from huma_fortnox.services.lane_batch import LaneBatch
+    from huma_fortnox.services.mail_feedback import MailFeedback
     from huma_fortnox.services.newcomers import Newcomers
     from huma_fortnox.services.oversight import Oversight
     from huma_fortnox.services.planning import Planning
@@ -295,6 +297,7 @@ class Application:
             unique=self.unique_values,
             reconcile=self.reconcile,
             activity=self.activity_store,
+            mail_feedback=self.mail_feedback,
             clock=self._clock,
         )
 
@@ -338,7 +341,20 @@ class Application:
             store=self.synchronization_store,
             connections=self.connection_store,
             letters=PageLetters(self.settings.public_url),
-            mailer=SesMailer(self._clients("sesv2"), self.settings.sender),
+            mailer=SesMailer(self._clients("sesv2"), self.settings.sender, self.settings.mail_configuration_set),
+            mail_problems=self.mail_problem_store,
+        )
+
+    @cached_property
+    def mail_feedback(self) -> MailFeedback:
+        """What became of e-mails."""
+        from huma_fortnox.services.mail_feedback import MailFeedback
+
+        return MailFeedback(
+            problems=self.mail_problem_store,
+            connections=self.connection_store,
+            activity=self.activity_store,
+            clock=self._clock,
         )
 
     @cached_property
@@ -519,6 +535,13 @@ class Application:
         from huma_fortnox.adapters.lane_state import DynamoReconciliations
 
         return DynamoReconciliations(self.table)
+
+    @cached_property
+    def mail_problem_store(self) -> DynamoMailProblems:
+        """Addresses that do not take e-mail."""
+        from huma_fortnox.adapters.mail_problems import DynamoMailProblems
+
+        return DynamoMailProblems(self.table)
 
     @cached_property
     def notices(self) -> DynamoNotices:

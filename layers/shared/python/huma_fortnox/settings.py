@@ -40,6 +40,7 @@ class Settings:
     dead_letters_url: str = ""
     state_machine: str = ""
     sender: str = ""
+    mail_configuration_set: str = ""
     data_key: str = ""
     huma_person_url: str = ""
     fortnox_employee_url: str = ""
@@ -69,6 +70,7 @@ class Settings:
             dead_letters_url=env.get("DEAD_LETTERS_URL", ""),
             state_machine=env.get("STATE_MACHINE_ARN", ""),
             sender=env.get("SENDER", ""),
+            mail_configuration_set=env.get("MAIL_CONFIGURATION_SET", ""),
             data_key=env.get("DATA_KEY_ARN", ""),
             huma_person_url=env.get("HUMA_PERSON_URL", ""),
             fortnox_employee_url=env.get("FORTNOX_EMPLOYEE_URL", ""),

@@ -14,18 +14,25 @@ if TYPE_CHECKING:
 _NEVER_WORKS = {"MessageRejected", "BadRequestException", "NotFoundException"}
 
 
-class SesMailer:
-    """``ports.Mailer`` on SES."""
+ORGANIZATION_TAG = "organization"
+"""Tells, in what SES reports about a message, whose it was."""
 
-    def __init__(self, client: SESV2Client, sender: str) -> None:
+
+class SesMailer:
+    """``ports.Mailer`` on SES; what becomes of a message is reported through the configuration set."""
+
+    def __init__(self, client: SESV2Client, sender: str, configuration_set: str) -> None:
         self._client = client
         self._sender = sender
+        self._configuration_set = configuration_set
 
-    def send(self, to: str, subject: str, text: str, html: str) -> None:
+    def send(self, organization_id: str, to: str, subject: str, text: str, html: str) -> None:
         """Send one message; raises ``TransientError``, or ``Refused("mail-refused")`` where it can never be sent."""
         try:
             self._client.send_email(
                 FromEmailAddress=self._sender,
+                ConfigurationSetName=self._configuration_set,
+                EmailTags=[{"Name": ORGANIZATION_TAG, "Value": organization_id}],
                 Destination={"ToAddresses": [to]},
                 Content={
                     "Simple": {

@@ -136,6 +136,19 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class MailProblem:
+    """What became of e-mail to one address that did not arrive or was not wanted; ``at`` in Unix seconds.
+
+    ``final``: nothing is sent to the address any more.
+    """
+
+    address: str = field(repr=False)
+    reason: Reason
+    at: int
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
 class KeyCheck:
     """What Huma's API key can do: ``problems`` are what is missing, in the order to mend it; empty is good."""
 
@@ -285,9 +298,10 @@ class OutcomePage:
 
 
 class Cause(StrEnum):
-    """What made something happen."""
+    """What made something happen; ``mail`` is what became of an e-mail of ours."""
 
     EVENT = "event"
+    MAIL = "mail"
     SYNCHRONIZATION = "synchronization"
     ADMINISTRATOR = "administrator"
     SCHEDULE = "schedule"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from huma_fortnox.services.brake import BankBrake
+    from huma_fortnox.services.mail_feedback import MailFeedback
     from huma_fortnox.services.model import Administrator, Connection
     from huma_fortnox.services.ports import ActivityStore, Clock, ConnectionStore, LinkStore
     from huma_fortnox.services.quarantine import LaneHealth
@@ -47,6 +48,7 @@ class Oversight:
         unique: UniqueValues,
         reconcile: Reconcile,
         activity: ActivityStore,
+        mail_feedback: MailFeedback,
         clock: Clock,
     ) -> None:
         self._connections = connections
@@ -59,16 +61,18 @@ class Oversight:
         self._unique = unique
         self._reconcile = reconcile
         self._activity = activity
+        self._mail_feedback = mail_feedback
         self._clock = clock
 
     def state(self, organization_id: str) -> RealTime:
-        """Return how real time stands: quarantine, brake, the last round of catching up."""
+        """Return how real time stands: quarantine, brake, the last round of catching up, mail that comes back."""
         connection = self._connections.load(organization_id)
         return RealTime(
             quarantine=self._lane_store.load(organization_id).quarantine,
             brake=self._brake.state(organization_id).brake,
             reconciliation=self._reconcile.last(organization_id),
             threshold=self._brake.threshold(connection),
+            mail_problem=self._mail_feedback.pressing(connection),
         )
 
     def held(self, organization_id: str, *, after: str, limit: int) -> HeldPage:
@@ -199,9 +203,10 @@ class Oversight:
         self._send(organization_id, waiting, self._event(organization_id, Cause.SYNCHRONIZATION, ""))
 
     def forget(self, organization_id: str) -> None:
-        """Forget what is held and indexed: the organization has disconnected."""
+        """Forget what is held and indexed, and who did not take mail: the organization has disconnected."""
         self._held.forget(organization_id)
         self._unique.forget(organization_id)
+        self._mail_feedback.forget(organization_id)
 
     def _require_real_time(self, organization_id: str) -> None:
         connection = self._connections.load(organization_id)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ConnectionState,
         DecisionInput,
         LinkedPerson,
+        MailProblem,
         PersonOutcome,
         Session,
         Synchronization,
@@ -530,8 +531,28 @@ class Lane(Protocol):
 class Mailer(Protocol):
     """Sends e-mail."""
 
-    def send(self, to: str, subject: str, text: str, html: str) -> None:
-        """Send one message; raises ``TransientError`` or ``Refused``."""
+    def send(self, organization_id: str, to: str, subject: str, text: str, html: str) -> None:
+        """Send one message about an organization; raises ``TransientError`` or ``Refused``."""
+        ...
+
+
+class MailProblems(Protocol):
+    """Which addresses of an organization did not take our e-mail, or did not want it; the last problem of each."""
+
+    def save(self, organization_id: str, problem: MailProblem) -> bool:
+        """Keep a problem; ``False`` when what is kept of its address is as new, or final and this is not."""
+        ...
+
+    def of(self, organization_id: str, address: str) -> MailProblem | None:
+        """Return the problem of an address; one that is not final is forgotten after days."""
+        ...
+
+    def all(self, organization_id: str) -> Sequence[MailProblem]:
+        """Return the problems of all the organization's addresses."""
+        ...
+
+    def forget(self, organization_id: str) -> None:
+        """Remove all of the organization's."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from huma_fortnox.domain.outcome import FieldOutcome, Reason
     from huma_fortnox.domain.people import Link
-    from huma_fortnox.services.model import Activity, Connection
+    from huma_fortnox.services.model import Activity, Connection, MailProblem
 
 PERSON = "person"
 """Stands for the person as a whole where an outcome is not about one field."""
@@ -197,9 +197,13 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class RealTime:
-    """How real time stands, for the page; ``threshold`` is how many bank account changes an hour the brake lets by."""
+    """How real time stands, for the page; ``threshold`` is how many bank account changes an hour the brake lets by.
+
+    ``mail_problem`` tells that our e-mail does not reach whom it should.
+    """
 
     quarantine: Quarantine | None = None
     brake: Brake | None = None
     reconciliation: Reconciliation | None = None
     threshold: int = 0
+    mail_problem: MailProblem | None = None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from huma_fortnox.services.model import Connection, PersonOutcome, Synchronization
-    from huma_fortnox.services.ports import ConnectionStore, Mailer, SynchronizationStore
+    from huma_fortnox.services.ports import ConnectionStore, Mailer, MailProblems, SynchronizationStore
     from huma_fortnox.services.real_time import Brake, Quarantine
 
 
@@ -63,11 +63,13 @@ class Report:
         connections: ConnectionStore,
         letters: Letters,
         mailer: Mailer,
+        mail_problems: MailProblems,
     ) -> None:
         self._store = store
         self._connections = connections
         self._letters = letters
         self._mailer = mailer
+        self._mail_problems = mail_problems
 
     def result(self, organization_id: str, run_id: str) -> bool:
         """Send the result of a run to whoever started it; return whether a message was sent.
@@ -81,10 +83,7 @@ class Report:
         letter = self._letters.result(
             run, self._connections.load(organization_id), self._people(organization_id, run_id)
         )
-        try:
-            self._mailer.send(run.started_by.email, letter.subject, letter.text, letter.html)
-        except Refused:
-            # The address will not be better next time; the result stands on the page.
+        if not self._send(organization_id, run.started_by.email, letter):
             return False
         self._store.save_chunk(organization_id, run_id, "mailed", 0, True)
         return True
@@ -103,14 +102,20 @@ class Report:
 
     def _tell(self, organization_id: str, write: Callable[[Connection], Letter]) -> None:
         connection = self._connections.load(organization_id)
-        if connection.notify is None:
-            return
-        letter = write(connection)
+        if connection.notify is not None:
+            self._send(organization_id, connection.notify.email, write(connection))
+
+    def _send(self, organization_id: str, to: str, letter: Letter) -> bool:
+        """Send a message unless its address takes none; return whether it went. The page says all of it, too."""
+        problem = self._mail_problems.of(organization_id, to)
+        if problem is not None and problem.final:
+            return False
         try:
-            self._mailer.send(connection.notify.email, letter.subject, letter.text, letter.html)
+            self._mailer.send(organization_id, to, letter.subject, letter.text, letter.html)
         except Refused:
-            # The address will not be better next time; the page says it too.
-            return
+            # The address will not be better next time.
+            return False
+        return True
 
     def _people(self, organization_id: str, run_id: str) -> Iterator[PersonOutcome]:
         after = ""

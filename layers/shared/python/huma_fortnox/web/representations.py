@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ActivityPage,
         Connection,
         KeyCheck,
+        MailProblem,
         OrganizationSettings,
         OutcomePage,
         PeoplePage,
@@ -265,6 +266,17 @@ def real_time(value: RealTime) -> dict[str, Any]:
         else None,
         "bankChangesAnHour": value.threshold,
         "reconciliation": reconciliation(value.reconciliation) if value.reconciliation else None,
+        "mailProblem": mail_problem(value.mail_problem) if value.mail_problem else None,
+    }
+
+
+def mail_problem(value: MailProblem) -> dict[str, Any]:
+    """Return whom our e-mail does not reach, and why."""
+    return {
+        "address": value.address,
+        "reason": value.reason.to_json(),
+        "at": instant(value.at),
+        "final": value.final,
     }
 
 
