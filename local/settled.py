@@ -297,22 +297,30 @@ class Settled:
 
     def reconnect(self) -> None:
         """Do what an administrator does whose consent was lost: accept the terms and approve in Fortnox again."""
-        somebody = {"organization": self.company.id, "user": self.administrator.user_id}
-        http = requests.Session()
-        http.trust_env = False
-        token = self.huma.control("POST", "/_sim/bearer", somebody)["token"]
-        asked = http.post(
-            f"{self.world.public_url}/api/organizations/{self.company.id}/connection",
-            json={"termsVersion": terms.VERSION},
-            headers={"Authorization": f"Bearer {token}"},
-        )
-        asked.raise_for_status()
+        asked = self.ask("POST", "/connection", {"termsVersion": terms.VERSION})
         approval = {"account": self.company.account, "password": "demo", "decision": "approve"}
-        approved = http.post(asked.json()["authorizationUrl"], data=approval, allow_redirects=False)
-        launched = http.get(self.huma.control("POST", "/_sim/launch", somebody)["url"], allow_redirects=False)
-        cookie = launched.headers["Set-Cookie"].split(";")[0]
+        http = _http()
+        approved = http.post(asked["authorizationUrl"], data=approval, allow_redirects=False)
+        launch = self.huma.control("POST", "/_sim/launch", self._somebody)["url"]
+        cookie = http.get(launch, allow_redirects=False).headers["Set-Cookie"].split(";")[0]
         done = http.get(approved.headers["Location"], headers={"Cookie": cookie}, allow_redirects=False)
         assert done.status_code == 303, done.status_code
+
+    def ask(self, method: str, path: str, body: Json | None = None) -> Any:
+        """Ask the API as the administrator; ``path`` is what follows the organization. Raises for a refusal."""
+        token = self.huma.control("POST", "/_sim/bearer", self._somebody)["token"]
+        answer = _http().request(
+            method,
+            f"{self.world.public_url}/api/organizations/{self.company.id}{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    @property
+    def _somebody(self) -> Json:
+        return {"organization": self.company.id, "user": self.administrator.user_id}
 
     def employee(self, number: int) -> Json:
         """Return a person as Fortnox has it now."""
@@ -322,6 +330,12 @@ class Settled:
         wanted = self.company.employee_id(number)
         found: Json = next(each for each in mine["employees"] if each["EmployeeId"] == wanted)
         return found
+
+
+def _http() -> requests.Session:
+    http = requests.Session()
+    http.trust_env = False
+    return http
 
 
 def application(world: World) -> Application:

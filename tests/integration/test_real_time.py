@@ -15,6 +15,7 @@ from huma_fortnox.services.ports import UserChanged
 from local.redrive import Redrive
 from local.settled import FORTNOX, HUMA, Settled, phone, write_companies
 from local.world import World
+from tests.unit.adapters.mail_events import bounced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -178,6 +179,39 @@ def test_a_lost_consent_stops_the_lane_tells_once_and_everything_is_caught_up_wi
     company.reconnect()
     for number in (0, 1):
         written_at(company, phone(640_000 + number)[-2:])
+
+
+def test_a_paused_organization_is_left_alone_and_catches_up_when_it_goes_on(small: Settled) -> None:
+    assert small.ask("POST", "/real-time/pause")["paused"]["by"] == "Ester Exempel"
+    small.fortnox.forget_requests()
+    small.edit(5, phone=phone(645_005))
+    small.edit(6, phone=phone(645_006))
+    small.announce(5)
+    time.sleep(3)
+    assert small.fortnox.requests() == []
+    assert small.ask("POST", "/real-time/resume")["paused"] is None
+    for number in (5, 6):
+        written_at(small, phone(645_000 + number)[-2:])
+    kinds = {entry["kind"] for entry in small.ask("GET", "/activity")["entries"]}
+    assert {"paused", "resumed"} <= kinds
+
+
+def test_nothing_is_mailed_to_an_address_that_mail_came_back_from(companies: list[Settled]) -> None:
+    company = companies[2]
+    world, connections = company.world, company.application.connection_store
+    report = json.dumps(bounced(organization=company.company.id, to=company.administrator.email))
+    functions = world.stack.client("lambda")
+    answer = functions.invoke(FunctionName="huma-fortnox-local-mail-feedback", Payload=report)
+    assert json.loads(answer["Payload"].read()) == {"noted": True}
+    problem = company.ask("GET", "/real-time")["mailProblem"]
+    assert (problem["address"], problem["reason"]["code"]) == (company.administrator.email, "mail-bounced")
+    world.stack.reset_mails()
+    company.fortnox.control("POST", "/_sim/faults", {"kind": "revoked_consent", "tenantId": company.company.tenant})
+    company.edit(0, phone=phone(646_000))
+    company.announce(0)
+    eventually(lambda: connections.load(company.company.id).state is ConnectionState.NEEDS_REAUTHORIZATION, 60)
+    time.sleep(2)
+    assert world.mails() == []
 
 
 def test_a_message_nobody_can_read_is_laid_aside_and_can_be_sent_back(small: Settled) -> None:
