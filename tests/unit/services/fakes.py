@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.domain.decisions import Decisions, Direction
-from huma_fortnox.domain.errors import ConsentNeeded, HumaKeyRefused, IntegrationError
+from huma_fortnox.domain.errors import ConsentNeeded, HumaKeyRefused, IntegrationError, Refused
 from huma_fortnox.domain.people import Base, FieldSettings, Link
 from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.services.model import (
@@ -661,6 +661,7 @@ class FakeHuma(_System):
         self.confirms_email = False
         self.ignores: set[str] = set()
         self.refuses: dict[str, IntegrationError] = {}
+        self.unique_employment_ids = False
 
     def check_key(self) -> HumaOrganization:
         self._meet("check_key")()
@@ -684,6 +685,8 @@ class FakeHuma(_System):
         for name in patch:
             if name in self.refuses:
                 raise self.refuses[name]
+        if self.unique_employment_ids and self._others_have("employmentId", patch.get("employmentId"), user_id):
+            raise Refused("huma-refused-value")
         record = self.records[user_id]
         for name, value in patch.items():
             if name == "email" and self.confirms_email:
@@ -723,6 +726,9 @@ class FakeHuma(_System):
 
     def value(self, user_id: str, name: str) -> Any:
         return self.records[user_id][name]["value"]
+
+    def _others_have(self, name: str, value: Any, user_id: str) -> bool:
+        return bool(value) and any(self.value(each, name) == value for each in self.records if each != user_id)
 
 
 class FakeFortnox(_System):

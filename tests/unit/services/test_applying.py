@@ -548,6 +548,38 @@ def test_a_number_that_huma_refuses_is_reported_and_the_employee_linked() -> Non
     assert scene.bases_of("nina") == ALL_FIELDS - {"employment_id"}
 
 
+def test_a_number_that_somebody_else_gives_up_in_this_very_run_is_written_afterwards() -> None:
+    otto = user_record("otto", email="otto@example.com", given_name="Otto", employment_id="100")
+    scene = Scene([newcomer(), otto]).waiting().create("u:nina", "u:otto").press()
+    scene.huma.unique_employment_ids = True
+    (batch,) = scene.prepare()
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    assert [properties["FirstName"] for properties in scene.fortnox.writes()] == ["Nina", "Otto"]
+    assert (scene.huma.value("nina", "employmentId"), scene.huma.value("otto", "employmentId")) == ("100", "101")
+    assert {outcome for key in ("u:nina", "u:otto") for _, outcome, *_ in scene.told(key)} == {DONE}
+
+
+def test_a_number_that_nobody_gives_up_is_tried_twice_and_reported_with_everything_else() -> None:
+    scene = Scene([newcomer(), user_record("extra", employment_id="100")]).waiting().create("u:nina").press()
+    scene.huma.unique_employment_ids = True
+    (batch,) = scene.prepare()
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    assert len(scene.fortnox.writes()) == 1
+    assert scene.huma.count("update_user") == 2
+    assert ("person", DONE, "fortnox", "") in scene.told("u:nina")
+    assert ("employment_id", FAILED, "huma", "huma-refused-value") in scene.told("u:nina")
+
+
+def test_trouble_on_the_second_try_leaves_what_the_first_one_did() -> None:
+    scene, batch = creating()
+    for error in (Refused("huma-refused-value"), TransientError("unavailable")):
+        scene.huma.faults.append(Fault("update_user", error))
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    assert ("person", DONE, "fortnox", "") in scene.told("u:nina")
+    assert ("employment_id", FAILED, "huma", "huma-refused-value") in scene.told("u:nina")
+    assert scene.link("nina") is not None
+
+
 def test_somebody_who_appeared_in_fortnox_meanwhile_is_not_created_again() -> None:
     scene, batch = creating()
     scene.fortnox.records["55"] = employee_record("55", Email="Nina@Example.com")

@@ -6,7 +6,8 @@ group once everybody in it is settled. A batch that is repeated passes over whoe
 that was begun, finds out by looking what had been written.
 
 People are worked on side by side, those whom Fortnox hears of before the others, so that Fortnox's limit is what it
-waits for. One person's failure never stops another's: who meets trouble is tried once more when the others are done.
+waits for. One person's failure never stops another's: who meets trouble is tried once more when the others are done. So
+is who was refused a value that nobody else may have: whoever has it may be given another one by this very run.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.domain.digest import keyed_digest
 from huma_fortnox.domain.errors import Conflict, IntegrationError, Refused, TransientError
-from huma_fortnox.domain.fields import read_employee
+from huma_fortnox.domain.fields import FIELDS, read_employee
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.outline import with_decisions
 from huma_fortnox.domain.people import Base, Link, Side
@@ -151,7 +152,8 @@ class Applying:
 class _Person:
     """One person of a batch while it is worked on; ``previewed`` is ``None`` when the plan has lost them.
 
-    ``employee`` is as the page has it now, ``None`` for somebody who is not on it.
+    ``employee`` is as the page has it now, ``None`` for somebody who is not on it. ``refused`` is what became of them
+    when a value was refused that somebody else may have had then.
     """
 
     entry: Entry
@@ -160,6 +162,7 @@ class _Person:
     linked: LinkedPerson | None
     employee: Employee | None
     tried: bool = False
+    refused: Settled | None = None
 
     @property
     def begun(self) -> bool:
@@ -220,6 +223,7 @@ class _Batch:
         self._lease: Any = None
         self._leases: Leases | None = None
         self._troubled: list[tuple[_Person, Exception]] = []
+        self._refused: list[_Person] = []
         self._well = 0
         self._row_of_failures = 0
         self._open: list[_Group] = []
@@ -231,8 +235,8 @@ class _Batch:
         self._be_alone()
         try:
             self._side_by_side(self._people())
-            again, self._troubled = self._troubled, []
-            self._side_by_side(person for person, _ in again)
+            again, self._troubled, self._refused = [*self._refused, *(person for person, _ in self._troubled)], [], []
+            self._side_by_side(again)
             self._give_up_on(self._troubled)
             if self._goes_on is False:
                 self._tell_what_was_done()
@@ -350,7 +354,10 @@ class _Batch:
             return
         try:
             done = self._settle(person)
-            self._keep(person, done)
+            if _may_be_free_later(done) and not person.tried:
+                self._try_later(person, done)
+            else:
+                self._keep(person, done)
         except Refused as error:
             self._keep(person, _refused(person.entry, error.reason))
         except TransientError as error:
@@ -368,6 +375,11 @@ class _Batch:
             self._well += 1
             self._row_of_failures = 0
 
+    def _try_later(self, person: _Person, done: Settled) -> None:
+        person.tried, person.refused = True, done
+        with self._lock:
+            self._refused.append(person)
+
     def _trouble(self, person: _Person, error: Exception) -> None:
         person.tried = True
         with self._lock:
@@ -379,6 +391,9 @@ class _Batch:
     def _give_up_on(self, troubled: Sequence[tuple[_Person, Exception]]) -> None:
         """Call those failed whose trouble is their own; otherwise the batch is to be repeated."""
         for person, error in troubled:
+            if person.refused is not None:
+                self._keep(person, person.refused)
+                continue
             if not self._well and person.group.times < GIVE_UP:
                 raise error
             reason = error.reason if isinstance(error, IntegrationError) else Reason("unexpected")
@@ -569,6 +584,17 @@ def _settle_some(*under_way: set[Future[None]]) -> None:
         each -= done
     for future in done:
         future.result()
+
+
+def _may_be_free_later(done: Settled) -> bool:
+    """Tell whether Huma refused a value that nobody else may have."""
+    return any(
+        outcome.outcome is Outcome.FAILED
+        and outcome.target == Side.HUMA
+        and outcome.field in FIELDS
+        and FIELDS[outcome.field].unique
+        for outcome in done.outcomes
+    )
 
 
 def _creation_side(entry: Entry) -> Side:
