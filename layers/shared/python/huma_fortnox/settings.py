@@ -6,8 +6,9 @@ Only this module (and Powertools itself) reads environment variables; nothing re
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,7 +26,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -47,6 +47,7 @@ from huma_fortnox.domain.errors import (
     RateLimited,
     TransientError,
 )
+from huma_fortnox.domain.frozen import dataclass
 
 logger = logging.getLogger(__name__)
 

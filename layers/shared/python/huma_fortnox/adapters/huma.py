@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -34,6 +34,7 @@ from huma_fortnox.domain.errors import (
     Refused,
     TransientError,
 )
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.records import is_person
 from huma_fortnox.services.ports import USERS_A_PAGE, HumaOrganization, Record, UserPage
 

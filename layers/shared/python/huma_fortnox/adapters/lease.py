@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.errors import Conflict
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
+
+from huma_fortnox.domain.frozen import dataclass
 
 SKEW = 4.5
 """Seconds by which two workers' clocks may differ."""

@@ -24,13 +24,14 @@ import secrets
 import threading
 import time
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from huma_fortnox.domain.errors import Conflict, Defect, TransientError
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

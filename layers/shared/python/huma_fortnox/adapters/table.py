@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from huma_fortnox.adapters.attribute_values import from_attribute, to_attribute
 from huma_fortnox.domain.errors import BadRequest, Defect, TransientError
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

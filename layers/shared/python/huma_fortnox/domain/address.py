@@ -25,12 +25,12 @@ True
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from huma_fortnox.domain import country as countries
 from huma_fortnox.domain import postcode as postcodes
 from huma_fortnox.domain.format_errors import FormatError, InvalidFormat, InvalidLength
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.text import clean, plain, validate_characters
 
 if TYPE_CHECKING:

@@ -38,7 +38,6 @@ True
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from unicodedata import decimal, normalize
 
@@ -55,6 +54,7 @@ from huma_fortnox.domain.format_errors import (
     NotSwedish,
     Undecidable,
 )
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.text import clean
 
 if TYPE_CHECKING:

@@ -37,10 +37,10 @@ True
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from huma_fortnox.domain.check_digits import mod10, mod11
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

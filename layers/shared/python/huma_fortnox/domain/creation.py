@@ -7,11 +7,12 @@ field (e-mail, names) that is missing holds the creation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from huma_fortnox.domain.fields import FIELDS, context_of
 from huma_fortnox.domain.format_errors import FormatError
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.people import Employee, FieldSettings, Side, User
 

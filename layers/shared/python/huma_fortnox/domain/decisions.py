@@ -7,8 +7,10 @@ nothing written.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from huma_fortnox.domain.frozen import dataclass
 
 
 class Direction(StrEnum):

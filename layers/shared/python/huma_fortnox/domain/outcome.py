@@ -7,9 +7,11 @@ account, an address or an e-mail; they carry field keys, counts, characters and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from huma_fortnox.domain.compare import Comparison, Standing, obstacle
 from huma_fortnox.domain.decisions import Direction
 from huma_fortnox.domain.draft import Settlement, clears
 from huma_fortnox.domain.fields import FIELDS, context_of
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.people import Side
 from huma_fortnox.domain.plan_types import Situation
 

@@ -8,8 +8,10 @@ Values are *raw*: what the other system's API gave, as strings, or for composite
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from huma_fortnox.domain.frozen import dataclass
 
 Raw = str | Mapping[str, str | None] | None
 """A field's value as one side has it: text, a mapping of texts, or nothing."""

@@ -8,11 +8,12 @@ recorded at a time, before and after; its people stand on one page.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.outline import Fate
 from huma_fortnox.domain.people import Side

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from huma_fortnox.domain.errors import Defect, IntegrationError, NeedsAdministrator, TransientError
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.services.lane_messages import message_from_json
 from huma_fortnox.services.ports import UserChanged
 from huma_fortnox.services.quarantine import growing_wait

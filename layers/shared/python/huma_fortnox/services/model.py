@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from huma_fortnox.domain.decisions import Decisions, Direction

@@ -10,13 +10,14 @@ a note does the rest of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.creation import new_employee
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.errors import Refused
 from huma_fortnox.domain.fields import FIELDS, Flow, context_of, read_employee, read_user
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.people import Base, Link, Side
 from huma_fortnox.domain.plan import plan, writes

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from huma_fortnox.domain.decisions import Decisions

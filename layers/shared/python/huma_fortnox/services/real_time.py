@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from huma_fortnox.domain.outcome import FieldOutcome, Reason

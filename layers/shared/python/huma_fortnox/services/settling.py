@@ -5,12 +5,13 @@ Nothing is recorded here: the outcomes and the link go back to whoever asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.errors import Missing
 from huma_fortnox.domain.fields import FIELDS, context_of, read_user
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.people import Base, Link, Side
 from huma_fortnox.domain.plan import confirm, plan, verify, writes

@@ -7,7 +7,6 @@ a bearer token from Huma. Another organization than the caller's own does not ex
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 from huma_fortnox.domain.decisions import Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, NotAllowed, Unknown
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.outcome import Outcome
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.domain.plan_types import Situation

@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -17,6 +17,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
 from huma_fortnox.domain.errors import BadRequest
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from huma_fortnox.services.model import Administrator

@@ -10,12 +10,12 @@ import logging
 import re
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from huma_fortnox.domain.errors import Defect, IntegrationError, Unknown
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.web.http import MethodNotAllowed, Request
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ All methods raise the errors of ``domain.errors``; their reasons carry the codes
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from huma_fortnox.domain.outcome import Outcome
