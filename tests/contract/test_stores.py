@@ -27,9 +27,11 @@ from huma_fortnox.services.model import (
     LinkedPerson,
     OrganizationSettings,
     PersonOutcome,
+    Recipient,
     Session,
     Synchronization,
     SynchronizationState,
+    Thresholds,
 )
 from huma_fortnox.services.ports import EmploymentDefaults, PendingAuthorization
 
@@ -133,6 +135,10 @@ def test_every_attribute_of_a_connection_comes_back_as_it_was_changed(stores: St
     settings = OrganizationSettings(
         FieldSettings(phone_property="Phone2", default_region="NO", country_name="Norge"),
         EmploymentDefaults("TJM", "TV", "MAN"),
+        create_automatically=True,
+        bank_changes_an_hour=7,
+        thresholds=Thresholds(1, 2, 3, 4),
+        recipients=(Recipient("pay@example.se", "sv"), Recipient("chief@example.no", "nb")),
     )
     wanted = Connection(
         ORGANIZATION,

@@ -20,8 +20,9 @@ from huma_fortnox.pages.mail import (
 )
 from huma_fortnox.pages.texts import locales
 from huma_fortnox.services.model import ConnectionState, PersonOutcome, Synchronization, SynchronizationState
+from huma_fortnox.services.real_time import Brake, Quarantine
 
-from tests.unit.web.fakes import ASTRID, NOW, OUTCOMES, PLAN, RUN, connection, synchronization
+from tests.unit.web.fakes import NOW, OUTCOMES, PLAN, RUN, connection, synchronization
 
 URL = "https://integration.example.com/integrations/fortnox/synchronizations/run-1"
 ACTIVE = connection(ConnectionState.ACTIVE)
@@ -171,16 +172,22 @@ def test_the_html_is_well_formed_and_needs_nothing_from_outside(locale: str) -> 
 )
 def test_the_use_cases_get_the_letter_that_fits_the_run(state: SynchronizationState, subject: str) -> None:
     letters = PageLetters("https://integration.example.com")
-    letter = letters.result(run(state), ACTIVE, iter(OUTCOMES))
+    letter = letters.result(run(state), ACTIVE, iter(OUTCOMES), locale="en")
     assert subject in letter.subject
     assert f"https://integration.example.com/integrations/fortnox/synchronizations/{RUN}" in letter.text
 
 
-def test_the_letter_about_a_consent_speaks_its_receivers_language() -> None:
+@pytest.mark.parametrize("locale", locales())
+def test_every_letter_speaks_its_readers_language_and_leads_to_a_page_of_ours(locale: str) -> None:
     letters = PageLetters("https://integration.example.com")
-    told = replace(connection(ConnectionState.NEEDS_REAUTHORIZATION), notify=replace(ASTRID, locale="en-GB"))
-    assert 'lang="en"' in letters.consent_needed(told).html
-    assert 'lang="en"' in letters.consent_needed(replace(told, notify=None)).html
+    for letter in (
+        letters.result(run(), ACTIVE, iter(OUTCOMES), locale=locale),
+        letters.consent_needed(ACTIVE, locale=locale),
+        letters.quarantined(ACTIVE, Quarantine(NOW, NOW + 60, Reason("rate-limited")), locale=locale),
+        letters.bank_changes_stopped(ACTIVE, Brake(NOW, 6, 5), locale=locale),
+    ):
+        assert f'lang="{locale}"' in letter.html
+        assert letter.text.count("https://integration.example.com/integrations/fortnox") == 1
 
 
 class _Message(HTMLParser):

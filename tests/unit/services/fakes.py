@@ -565,10 +565,12 @@ class FakeMailer:
         self.sent: list[tuple[str, str, str, str]] = []
         self.organizations: list[str] = []
         self.failing: IntegrationError | None = None
+        self.failing_for: dict[str, IntegrationError] = {}
 
     def send(self, organization_id: str, to: str, subject: str, text: str, html: str) -> None:
-        if self.failing is not None:
-            raise self.failing
+        failing = self.failing_for.get(to, self.failing)
+        if failing is not None:
+            raise failing
         self.organizations.append(organization_id)
         self.sent.append((to, subject, text, html))
 

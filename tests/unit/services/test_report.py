@@ -15,6 +15,7 @@ from huma_fortnox.services.model import (
     ConnectionState,
     MailProblem,
     PersonOutcome,
+    Recipient,
     Synchronization,
     SynchronizationState,
 )
@@ -49,11 +50,13 @@ class PlainLetter:
 class Letters:
     """Writes messages that can be looked through."""
 
-    def result(self, run: Synchronization, connection: Connection, people: Iterator[PersonOutcome]) -> PlainLetter:
-        return PlainLetter(f"result of {run.id}", ",".join(person.key for person in people))
+    def result(
+        self, run: Synchronization, connection: Connection, people: Iterator[PersonOutcome], *, locale: str
+    ) -> PlainLetter:
+        return PlainLetter(f"result of {run.id}", ",".join(person.key for person in people), locale)
 
-    def consent_needed(self, connection: Connection) -> PlainLetter:
-        return PlainLetter("consent needed", connection.reason.code if connection.reason else "")
+    def consent_needed(self, connection: Connection, *, locale: str) -> PlainLetter:
+        return PlainLetter("consent needed", connection.reason.code if connection.reason else "", locale)
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
@@ -150,6 +153,55 @@ def test_an_address_that_took_nothing_for_a_while_is_tried_as_usual(scene: Scene
     problem = MailProblem(BOSS.email, Reason("mail-undelivered"), int(scene.clock()), final=False)
     scene.problems.save(ORGANIZATION, problem)
     assert scene.send()
+
+
+# -- who gets them
+
+PAY, CHIEF = Recipient("pay@example.se", "sv"), Recipient("Chief@example.no", "nb")
+
+
+def name(scene: Scene, *recipients: Recipient) -> None:
+    settings = scene.connections.load(ORGANIZATION).settings
+    scene.connections.change(ORGANIZATION, {"settings": replace(settings, recipients=recipients)})
+
+
+def sent(scene: Scene) -> list[tuple[str, str]]:
+    """Return to whom something was sent, and in which language."""
+    return [(to, html) for to, _, _, html in scene.mailer.sent]
+
+
+def test_a_result_goes_to_everybody_who_is_named_each_in_their_language(scene: Scene) -> None:
+    name(scene, PAY, CHIEF)
+    assert scene.send()
+    assert not scene.send()
+    assert sent(scene) == [(BOSS.email, BOSS.locale), (PAY.email, "sv"), (CHIEF.email, "nb")]
+
+
+def test_nobody_gets_a_message_twice_however_their_address_is_written(scene: Scene) -> None:
+    name(scene, Recipient(BOSS.email.upper(), "nb"), PAY, replace(PAY, email="PAY@example.se"))
+    scene.send()
+    assert sent(scene) == [(BOSS.email, BOSS.locale), (PAY.email, "sv")]
+
+
+def test_an_alarm_goes_to_those_who_are_named_instead_of_who_connected_the_company(scene: Scene) -> None:
+    name(scene, CHIEF)
+    lose(scene)
+    assert sent(scene) == [(CHIEF.email, "nb")]
+
+
+@pytest.mark.parametrize("failure", [TransientError("mail-unavailable"), Refused("mail-refused")])
+def test_one_address_that_fails_keeps_nobody_else_from_theirs(scene: Scene, failure: IntegrationError) -> None:
+    name(scene, PAY, CHIEF)
+    scene.mailer.failing_for[PAY.email] = failure
+    if isinstance(failure, TransientError):
+        with pytest.raises(TransientError):
+            scene.send()
+    else:
+        assert scene.send()
+    assert [to for to, _ in sent(scene)] == [BOSS.email, CHIEF.email]
+    scene.mailer.failing_for.clear()
+    scene.send()
+    assert [to for to, _ in sent(scene)] == [BOSS.email, CHIEF.email, PAY.email]
 
 
 # -- lost consents

@@ -14,6 +14,7 @@ from huma_fortnox.services.model import (
     ConnectionState,
     DecisionInput,
     OrganizationSettings,
+    Recipient,
     SynchronizationState,
     Thresholds,
 )
@@ -41,6 +42,7 @@ LIMITS = {
     "createAutomatically": False,
     "bankChangesAnHour": 0,
     "thresholds": {"bankAccounts": 5, "bankAccountPercent": 20, "clearedValues": 1, "creations": 20},
+    "recipients": [],
 }
 EMPLOYMENT = {"personelType": "ARB", "employmentForm": "TID", "salaryForm": "TIM"}
 
@@ -157,11 +159,29 @@ def test_limits_and_automatic_creation_are_kept_where_they_are_left_out() -> Non
         "createAutomatically": True,
         "bankChangesAnHour": 40,
         "thresholds": {"bankAccounts": 9, "bankAccountPercent": 0, "clearedValues": 3, "creations": 100},
+        "recipients": [{"email": "Pay@example.se", "locale": "sv"}],
     }
     assert world.call("PUT", "/settings", SETTINGS | {"employment": EMPLOYMENT} | chosen).status == 200
     answer = world.call("PUT", "/settings", SETTINGS | {"employment": EMPLOYMENT})
     assert answer.json()["settings"] == SETTINGS | {"employment": EMPLOYMENT} | chosen
     assert world.connect.value.settings.thresholds == Thresholds(9, 0, 3, 100)
+    assert world.connect.value.settings.recipients == (Recipient("Pay@example.se", "sv"),)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "path"),
+    [
+        ([{"email": "nobody", "locale": "sv"}], "recipients[0].email"),
+        ([{"email": "a@example.se\nBcc: b@example.se", "locale": "sv"}], "recipients[0].email"),
+        ([{"email": "a@example.se", "locale": "de"}], "recipients[0].locale"),
+        ([{"email": "a@example.se"}], "recipients[0].locale"),
+        ([{"email": f"a{number}@example.se", "locale": "sv"} for number in range(6)], "recipients"),
+        ("a@example.se", "recipients"),
+    ],
+)
+def test_a_recipient_is_an_address_and_a_language_we_speak_and_there_are_a_few(recipients: object, path: str) -> None:
+    answer = World().call("PUT", "/settings", SETTINGS | {"recipients": recipients})
+    assert (answer.status, answer.json()["error"]["params"]["path"]) == (400, path)
 
 
 def test_nobody_is_created_automatically_without_what_fortnox_demands() -> None:

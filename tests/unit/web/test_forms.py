@@ -14,6 +14,7 @@ from huma_fortnox.services.model import (
     ConnectionState,
     DecisionInput,
     OrganizationSettings,
+    Recipient,
     SynchronizationState,
     Thresholds,
 )
@@ -413,6 +414,9 @@ def test_settings_are_saved() -> None:
         ("bank_account_percent", "101"),
         ("cleared_values", ""),
         ("creations", "1000000"),
+        ("recipient_1", "nobody"),
+        ("recipient_2", "a@example.se, b@example.se"),
+        ("recipient_5", f"{'a' * 260}@example.se"),
     ],
 )
 def test_unusable_settings_are_marked_and_nothing_is_saved(name: str, value: str) -> None:
@@ -422,6 +426,31 @@ def test_unusable_settings_are_marked_and_nothing_is_saved(name: str, value: str
     answer = world.post(f"{HOME}/settings", [*pairs, (name, value)])
     _shows_an_error(answer, 400, "needs your attention")
     assert world.connect.value == before
+
+
+def test_who_gets_the_emails_can_be_named_each_with_a_language() -> None:
+    world = World()
+    rows = [
+        *(("recipient_1", " pay@example.se "), ("language_1", "sv")),
+        *(("recipient_2", ""), ("language_2", "en")),
+        *(("recipient_3", "PAY@example.se"), ("language_3", "en")),
+        *(("recipient_4", "chief@example.no"), ("language_4", "xx")),
+    ]
+    assert world.post(f"{HOME}/settings", [*SETTINGS, *rows]).status == 303
+    recipients = world.connect.value.settings.recipients
+    assert recipients == (Recipient("pay@example.se", "sv"), Recipient("chief@example.no", "en"))
+    page = Page(world.get(f"{HOME}/settings").body)
+    shown = {each["name"]: each["value"] for each in page.all("input") if each["name"].startswith("recipient_")}
+    assert list(shown.values()) == ["pay@example.se", "chief@example.no", "", "", ""]
+
+
+def test_a_wrong_address_is_marked_where_it_stands_and_the_others_are_kept_in_the_form() -> None:
+    rows = [("recipient_1", "pay@example.se"), ("recipient_2", "nobody")]
+    page = Page(World().post(f"{HOME}/settings", [*SETTINGS, *rows]).body)
+    fields = {each["name"]: each for each in page.all("input") if each["name"].startswith("recipient_")}
+    assert "aria-invalid" not in fields["recipient_1"]
+    assert fields["recipient_2"]["aria-invalid"] == "true"
+    assert fields["recipient_1"]["value"] == "pay@example.se"
 
 
 @pytest.mark.parametrize(

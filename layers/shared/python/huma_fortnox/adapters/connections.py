@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings
-from huma_fortnox.services.model import Administrator, Connection, ConnectionState, OrganizationSettings, Thresholds
+from huma_fortnox.services.model import (
+    Administrator,
+    Connection,
+    ConnectionState,
+    OrganizationSettings,
+    Recipient,
+    Thresholds,
+)
 from huma_fortnox.services.ports import EmploymentDefaults
 
 if TYPE_CHECKING:
@@ -65,6 +72,7 @@ def _settings(data: Mapping[str, Any] | None) -> OrganizationSettings:
         create_automatically=data.get("create_automatically", False),
         bank_changes_an_hour=data.get("bank_changes_an_hour", 0),
         thresholds=Thresholds(**data.get("thresholds", {})),
+        recipients=tuple(Recipient(**each) for each in data.get("recipients", ())),
     )
 
 

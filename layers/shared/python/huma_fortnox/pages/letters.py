@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 
 class PageLetters:
-    """``services.report.Letters`` in the reader's language; ``public_url`` is where the pages are."""
+    """``services.report.Letters``; ``public_url`` is where the pages are."""
 
     def __init__(self, public_url: str) -> None:
         self._public_url = public_url
 
-    def result(self, run: Synchronization, connection: Connection, people: Iterator[PersonOutcome]) -> Mail:
+    def result(
+        self, run: Synchronization, connection: Connection, people: Iterator[PersonOutcome], *, locale: str
+    ) -> Mail:
         """Return the message about a run that ended, in whatever way."""
         write = mail.failed_mail if run.state is SynchronizationState.FAILED else mail.result_mail
         return write(
@@ -29,31 +31,25 @@ class PageLetters:
             connection,
             people,
             page_url=self._public_url + addresses.synchronization(run.id),
-            locale=run.started_by.locale,
+            locale=locale,
         )
 
-    def consent_needed(self, connection: Connection) -> Mail:
+    def consent_needed(self, connection: Connection, *, locale: str) -> Mail:
         """Return the message that an administrator must connect again."""
-        return mail.consent_needed_mail(
-            connection, page_url=self._public_url + addresses.HOME, locale=_locale(connection)
-        )
+        return mail.consent_needed_mail(connection, page_url=self._public_url + addresses.HOME, locale=locale)
 
-    def quarantined(self, connection: Connection, quarantine: Quarantine) -> Mail:
+    def quarantined(self, connection: Connection, quarantine: Quarantine, *, locale: str) -> Mail:
         """Return the message that work for the organization keeps failing and is tried rarely."""
         return mail.quarantined_mail(
-            connection, quarantine.reason, page_url=self._public_url + addresses.HOME, locale=_locale(connection)
+            connection, quarantine.reason, page_url=self._public_url + addresses.HOME, locale=locale
         )
 
-    def bank_changes_stopped(self, connection: Connection, brake: Brake) -> Mail:
+    def bank_changes_stopped(self, connection: Connection, brake: Brake, *, locale: str) -> Mail:
         """Return the message that unusually many bank account changes wait for a confirmation."""
         return mail.bank_changes_stopped_mail(
             connection,
             changes=brake.changes,
             threshold=brake.threshold,
             page_url=self._public_url + addresses.HOME,
-            locale=_locale(connection),
+            locale=locale,
         )
-
-
-def _locale(connection: Connection) -> str:
-    return connection.notify.locale if connection.notify else "en"

@@ -74,12 +74,25 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipient:
+    """An address that gets e-mails, and the language they are written in."""
+
+    email: str
+    locale: str
+
+
+MOST_RECIPIENTS = 5
+"""An e-mail to everybody is read by nobody."""
+
+
+@dataclass(frozen=True, slots=True)
 class OrganizationSettings:
     """An organization's choices; ``employment`` is ``None`` until somebody has chosen it.
 
     ``create_automatically``: a new user in Huma becomes an employee in Fortnox by itself. ``bank_changes_an_hour`` is
     how many people's bank accounts may change in an hour before the brake stops them; 0 is the usual number.
-    ``thresholds`` are for *Synchronize users*.
+    ``thresholds`` are for *Synchronize users*. ``recipients`` get the e-mails; without any, who connected the company
+    does. Whoever starts a synchronization gets its result in any case.
     """
 
     fields: FieldSettings
@@ -87,6 +100,7 @@ class OrganizationSettings:
     create_automatically: bool = False
     bank_changes_an_hour: int = 0
     thresholds: Thresholds = Thresholds()
+    recipients: tuple[Recipient, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +131,13 @@ class Connection:
     broken_since: int = 0
     paused_since: int = 0
     paused_by: str = ""
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """Return who gets the e-mails about this connection; nobody before it has been made."""
+        if self.settings.recipients or self.notify is None:
+            return self.settings.recipients
+        return (Recipient(self.notify.email, self.notify.locale),)
 
     @property
     def usable(self) -> bool:

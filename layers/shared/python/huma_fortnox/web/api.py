@@ -13,6 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
+from huma_fortnox.domain import email
 from huma_fortnox.domain.decisions import Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, NotAllowed, Unknown
 from huma_fortnox.domain.frozen import dataclass
@@ -20,9 +21,15 @@ from huma_fortnox.domain.outcome import Outcome
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.pages import employment
-from huma_fortnox.pages.texts import texts
+from huma_fortnox.pages.texts import locales, texts
 from huma_fortnox.pages.values import field_keys, shower
-from huma_fortnox.services.model import DecisionInput, OrganizationSettings, Thresholds
+from huma_fortnox.services.model import (
+    MOST_RECIPIENTS,
+    DecisionInput,
+    OrganizationSettings,
+    Recipient,
+    Thresholds,
+)
 from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.web import representations
 from huma_fortnox.web.http import API_POLICY, JSON, SECURITY_HEADERS, json_answer
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
 
 BASE = "/api/organizations/<organization_id>"
 RUN = BASE + "/synchronizations/<synchronization_id>"
+LONGEST_ADDRESS = 254
 MOST_DECISIONS = 5_000
 """In one request; a front end sends more in several."""
 USUAL_ROWS, MOST_ROWS = 50, 200
@@ -163,6 +171,7 @@ class Api:
             if body.has("bankChangesAnHour")
             else present.bank_changes_an_hour,
             thresholds=_thresholds(body) if body.has("thresholds") else present.thresholds,
+            recipients=_recipients(body) if body.has("recipients") else present.recipients,
         )
         body.nothing_else()
         if settings.create_automatically and settings.employment is None:
@@ -407,6 +416,18 @@ def _thresholds(body: Members) -> Thresholds:
     )
     members.nothing_else()
     return chosen
+
+
+def _recipients(body: Members) -> tuple[Recipient, ...]:
+    found = []
+    for index, item in enumerate(body.items("recipients", most=MOST_RECIPIENTS)):
+        members = Members(item, f"recipients[{index}]")
+        address = members.text("email", longest=LONGEST_ADDRESS)
+        if not email.is_valid(address):
+            raise invalid(members.at("email"), "e-mail address")
+        found.append(Recipient(email.validate(address), members.one_of("locale", locales())))
+        members.nothing_else()
+    return tuple(found)
 
 
 def _decision(item: Members) -> DecisionInput:

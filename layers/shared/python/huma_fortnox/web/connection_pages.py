@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from huma_fortnox.domain import email
 from huma_fortnox.domain.errors import BadRequest, HumaKeyRefused, NotAllowed, Unknown
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings
@@ -13,8 +14,9 @@ from huma_fortnox.pages import addresses, employment
 from huma_fortnox.pages.stylesheet import assets
 from huma_fortnox.pages.terms import VERSION as TERMS_VERSION
 from huma_fortnox.pages.terms import terms
+from huma_fortnox.pages.texts import locales, negotiate
 from huma_fortnox.pages.values import field_keys
-from huma_fortnox.services.model import ConnectionState, OrganizationSettings
+from huma_fortnox.services.model import MOST_RECIPIENTS, ConnectionState, OrganizationSettings, Recipient
 from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.web.http import asset, see_other, session_cookie
 from huma_fortnox.web.routing import Handler, Route
@@ -41,8 +43,18 @@ NUMBERS: Mapping[str, tuple[int, int]] = {
     "creations": (1, 100_000),
 }
 """The form's names of the limits, with the least and the most of each; the first may be left empty."""
+LONGEST_ADDRESS = 254
 EMPLOYMENT_FIELDS = ("personel_type", "employment_form", "salary_form")
 """The form's names of the employment settings, in the order of ``EmploymentDefaults``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRow:
+    """One row of the form for e-mail recipients."""
+
+    email: str
+    language: str
+    wrong: bool = False
 
 
 class ConnectionPages:
@@ -192,6 +204,8 @@ class ConnectionPages:
             numbers=tuple(NUMBERS),
             given={name: form.get(name) if form else value for name, value in _numbers(settings).items()},
             usual={"bank_changes_an_hour": self._oversight.state(organization_id).threshold},
+            recipients=_rows(form) if form else _rows_of(settings),
+            languages=locales(),
         )
 
     def change_settings(self, request: Request) -> Response[str]:
@@ -221,6 +235,9 @@ class ConnectionPages:
         numbers = {name: _number(form.get(name), least, most) for name, (least, most) in NUMBERS.items()}
         errors |= {name: BadRequest("value-invalid").reason for name, number in numbers.items() if number is None}
         found = {name: number for name, number in numbers.items() if number is not None}
+        recipients, wrong = _recipients(form)
+        if wrong is not None:
+            errors["recipients"] = wrong
         settings = replace(
             present,
             fields=fields if "phone_property" not in errors else present.fields,
@@ -228,6 +245,7 @@ class ConnectionPages:
             create_automatically=automatically,
             bank_changes_an_hour=found.pop("bank_changes_an_hour", 0),
             thresholds=replace(present.thresholds, **found),
+            recipients=recipients,
         )
         if errors:
             return self._settings(request, session, settings, errors=errors, form=form)
@@ -282,6 +300,40 @@ def _numbers(settings: OrganizationSettings) -> dict[str, str]:
         "cleared_values": str(thresholds.cleared_values),
         "creations": str(thresholds.creations),
     }
+
+
+def _rows_of(settings: OrganizationSettings) -> list[RecipientRow]:
+    """Return the rows of the form for e-mail recipients: those there are, and empty ones for more."""
+    rows = [RecipientRow(each.email, negotiate(each.locale)) for each in settings.recipients]
+    return rows + [RecipientRow("", "")] * (MOST_RECIPIENTS - len(rows))
+
+
+def _rows(form: Form) -> list[RecipientRow]:
+    """Return the rows as they were filled in."""
+    rows = []
+    for number in range(1, MOST_RECIPIENTS + 1):
+        address = form.get(f"recipient_{number}")
+        rows.append(RecipientRow(address, form.get(f"language_{number}"), wrong=_address(address) is None))
+    return rows
+
+
+def _recipients(form: Form) -> tuple[tuple[Recipient, ...], Reason | None]:
+    """Return who is to get the e-mails, and what is wrong with the first address that cannot be used."""
+    found: list[Recipient] = []
+    for row in _rows(form):
+        address = _address(row.email)
+        if address is None:
+            return (), BadRequest("email-syntax").reason
+        if address and address.casefold() not in {each.email.casefold() for each in found}:
+            found.append(Recipient(address, negotiate(row.language)))
+    return tuple(found), None
+
+
+def _address(text: str) -> str | None:
+    """Return an address as it is kept, nothing for nothing, and ``None`` for what is no address."""
+    if not text:
+        return ""
+    return email.validate(text) if len(text) <= LONGEST_ADDRESS and email.is_valid(text) else None
 
 
 def _number(text: str, least: int, most: int) -> int | None:

@@ -71,6 +71,7 @@ def settings(value: OrganizationSettings) -> dict[str, Any]:
             "clearedValues": value.thresholds.cleared_values,
             "creations": value.thresholds.creations,
         },
+        "recipients": [{"email": each.email, "locale": each.locale} for each in value.recipients],
     }
 
 
