@@ -136,10 +136,13 @@ class Walk:
             self.seen(f"differences-{situation}")
 
     def follow(self, target: Locator) -> None:
-        """Press a button or link and wait until the page, or its content at least, is another one."""
-        self.page.locator("main").evaluate("main => { main.dataset.left = '1' }")
+        """Press a button or link and wait until the page is another one, or has taken an answer in."""
+        before = self.page.locator("main").evaluate(
+            "main => { main.dataset.left = '1'; return document.documentElement.dataset.answers || '' }"
+        )
         self.hands.press(target)
-        self.page.locator("main:not([data-left])").wait_for()
+        answered = f'html[data-answers]:not([data-answers="{before}"]):not(:has([aria-busy])) main'
+        self.page.locator(f"main:not([data-left]), {answered}").wait_for()
         self.page.wait_for_load_state()
 
     def choice(self, given_name: str, key: str, direction: str) -> Locator:

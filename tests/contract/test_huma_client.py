@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from huma_fortnox.adapters.http import HttpPolicy, Limits
-from huma_fortnox.adapters.huma import WRITABLE, HumaClient, NewPosition, Unconfirmed
+from huma_fortnox.adapters.huma import WRITABLE, HumaClient, Unconfirmed
 from huma_fortnox.domain.errors import (
     Defect,
     HumaKeyRefused,
@@ -127,6 +127,9 @@ class Side:
 
     def sent(self, method: str, path: str) -> list[dict[str, Any]]:
         return self.process.requests(method=method, path=path)
+
+
+TITLE = "Employee"
 
 
 def client_of(
@@ -462,7 +465,9 @@ def test_nothing_but_the_supported_fields_is_ever_written(huma: Side, name: str)
     with pytest.raises(Defect):
         huma.client.update_user(ANNA, {"phone": "+46701740633", name: "x"})
     with pytest.raises(Defect):
-        huma.client.update_position(ANNA, position_id(1), {"lastDayOfWork": "2027-01-31", "percentage": "50"})
+        huma.client.update_position(
+            ANNA, position_id(1), {"lastDayOfWork": "2027-01-31", "percentage": "50"}, job_title=TITLE
+        )
     assert huma.sent("PATCH", "/users/") == []
     assert name not in WRITABLE
 
@@ -474,9 +479,9 @@ def test_an_email_of_somebody_who_logged_in_waits_for_their_confirmation(huma: S
 
 
 def test_dates_are_written_on_the_position(huma: Side) -> None:
-    record = huma.client.update_position(ANNA, position_id(1), {"lastDayOfWork": "2027-01-31"})
+    record = huma.client.update_position(ANNA, position_id(1), {"lastDayOfWork": "2027-01-31"}, job_title=TITLE)
     assert record["lastDayOfWork"]["value"] == "2027-01-31"
-    record = huma.client.update_position(ANNA, position_id(1), {"lastDayOfWork": None})
+    record = huma.client.update_position(ANNA, position_id(1), {"lastDayOfWork": None}, job_title=TITLE)
     assert "value" not in record["lastDayOfWork"]
     assert huma.stored(ANNA)["positions"][0]["firstDayOfWork"] == "2024-02-01"
 
@@ -487,19 +492,21 @@ def titles(huma: Side) -> list[str]:
 
 
 def test_a_position_is_created_with_a_title_that_is_found_or_made(huma: Side) -> None:
-    record = huma.client.update_position(BO, None, {"firstDayOfWork": "2026-12-01", "lastDayOfWork": "2027-05-31"})
+    record = huma.client.update_position(
+        BO, None, {"firstDayOfWork": "2026-12-01", "lastDayOfWork": "2027-05-31"}, job_title=TITLE
+    )
     assert (record["contractStartDate"]["value"], record["contractType"]["value"]) == ("2026-12-01", "Other")
     assert record["lastDayOfWork"]["value"] == "2027-05-31"
     assert titles(huma) == ["Utvecklare", "Employee"]
-    client = client_of(huma.process, new_position=NewPosition("Permanent", "utvecklare"))
-    record = client.update_position(JAN, None, {"firstDayOfWork": "2019-05-01"})
+    client = client_of(huma.process, unconfirmed=Unconfirmed(contract_type="Permanent"))
+    record = client.update_position(JAN, None, {"firstDayOfWork": "2019-05-01"}, job_title="utvecklare")
     assert (record["contractType"]["value"], record["title"]["value"]["name"]) == ("Permanent", "Utvecklare")
     assert titles(huma) == ["Utvecklare", "Employee"]
 
 
 def test_a_position_needs_a_first_day(huma: Side) -> None:
     with pytest.raises(Refused) as caught:
-        huma.client.update_position(BO, None, {"lastDayOfWork": "2027-05-31"})
+        huma.client.update_position(BO, None, {"lastDayOfWork": "2027-05-31"}, job_title=TITLE)
     assert caught.value.reason.code == "huma-position-needs-first-day"
 
 
@@ -507,8 +514,10 @@ def test_a_position_needs_a_first_day(huma: Side) -> None:
 def test_a_position_whose_creation_got_no_answer_is_not_created_twice(huma: Side, path: str) -> None:
     huma.process.fault("drop_after", method="POST", path=path, count=1)
     with pytest.raises(OutcomeUnknown):
-        huma.client.update_position(BO, None, {"firstDayOfWork": "2026-12-01"})
-    record = huma.client.update_position(BO, None, {"firstDayOfWork": "2026-12-01", "lastDayOfWork": "2027-05-31"})
+        huma.client.update_position(BO, None, {"firstDayOfWork": "2026-12-01"}, job_title=TITLE)
+    record = huma.client.update_position(
+        BO, None, {"firstDayOfWork": "2026-12-01", "lastDayOfWork": "2027-05-31"}, job_title=TITLE
+    )
     assert record["lastDayOfWork"]["value"] == "2027-05-31"
     assert len(huma.stored(BO)["positions"]) == 1
     assert titles(huma) == ["Utvecklare", "Employee"]

@@ -25,6 +25,7 @@ from huma_fortnox.services.model import (
     ConnectionState,
     DecisionInput,
     LinkedPerson,
+    NewUserDefaults,
     OrganizationSettings,
     PersonOutcome,
     Recipient,
@@ -139,6 +140,7 @@ def test_every_attribute_of_a_connection_comes_back_as_it_was_changed(stores: St
         bank_changes_an_hour=7,
         thresholds=Thresholds(1, 2, 3, 4),
         recipients=(Recipient("pay@example.se", "sv"), Recipient("chief@example.no", "nb")),
+        new_users=NewUserDefaults("Kock", invite=True),
     )
     wanted = Connection(
         ORGANIZATION,

@@ -20,7 +20,7 @@ from tests.e2e.inspection import SCHEMES, Inspection
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-COMPANIES = 10
+COMPANIES = 16
 PATIENCE_SECONDS = 20
 DESKTOP, PHONE = 1280, 360
 

@@ -58,7 +58,7 @@ def test_nothing_is_fetched_from_elsewhere() -> None:
 
 def test_the_address_changes_with_the_content() -> None:
     paths = [asset.path for asset in assets().values()]
-    assert all(re.fullmatch(r"/assets/[0-9a-f]{16}\.(css|svg)", path) for path in paths)
+    assert all(re.fullmatch(r"/assets/[0-9a-f]{16}\.(css|js|svg)", path) for path in paths)
     assert len(set(paths)) == len(paths)
 
 

@@ -662,6 +662,7 @@ class FakeHuma(_System):
         self.organization_id = organization_id
         self.confirms_email = False
         self.ignores: set[str] = set()
+        self.job_titles: set[str] = set()
         self.refuses: dict[str, IntegrationError] = {}
         self.unique_employment_ids = False
 
@@ -698,7 +699,10 @@ class FakeHuma(_System):
         afterwards()
         return {name: copy.deepcopy(value) for name, value in record.items() if name != "position"}
 
-    def update_position(self, user_id: str, position_id: str | None, dates: Mapping[str, str | None]) -> Record:
+    def update_position(
+        self, user_id: str, position_id: str | None, dates: Mapping[str, str | None], *, job_title: str
+    ) -> Record:
+        self.job_titles.add(job_title)
         afterwards = self._meet("update_position", (user_id, position_id, dict(dates)))
         position = self.records[user_id].get("position")
         if position is None:

@@ -19,10 +19,10 @@ from huma_fortnox.domain.errors import (
 )
 from huma_fortnox.domain.people import Base, FieldSettings, Link
 from huma_fortnox.services.applying import GIVE_UP, ROW_OF_FAILURES
-from huma_fortnox.services.model import DecisionInput, OrganizationSettings
+from huma_fortnox.services.model import DecisionInput, NewUserDefaults, OrganizationSettings
 
 from tests.unit.services.fakes import Fault, employee_record, user_record
-from tests.unit.services.scene import ORGANIZATION, Killed, Scene
+from tests.unit.services.scene import EMPLOYMENT, ORGANIZATION, Killed, Scene
 
 HUMA, FORTNOX, LEAVE = Direction.USE_HUMA, Direction.USE_FORTNOX, Direction.LEAVE
 ACCOUNT = {"number": "33008112289874", "country": "SE"}
@@ -695,6 +695,16 @@ def creating_in_huma(**changes: str) -> tuple[Scene, int]:
     scene = Scene([user_record("extra")], [otto_in_fortnox(**changes)]).waiting().create("e:0042").press()
     (batch,) = scene.prepare()
     return scene, batch
+
+
+def test_a_new_user_gets_the_job_title_and_the_invitation_that_were_chosen() -> None:
+    scene, batch = creating_in_huma()
+    settings = OrganizationSettings(FieldSettings(), EMPLOYMENT, new_users=NewUserDefaults("Kock", invite=True))
+    scene.connections.change(ORGANIZATION, {"settings": settings})
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    ((_, created),) = [call for call in scene.huma.calls if call[0] == "create_user"]
+    assert created == ("Otto", "Exempel", "otto@example.com", True)
+    assert scene.huma.job_titles == {"Kock"}
 
 
 def created_user(scene: Scene) -> dict[str, Any]:

@@ -353,6 +353,12 @@ class World:
     def get(self, path: str, query: str = "", **more: Any) -> Answer:
         return self.send(event("GET", path, query=query, **more))
 
+    def weigh(self, path: str) -> int:
+        """Return how many bytes an answer's body has over the wire, to a browser that reads gzip."""
+        asked = event("GET", path, headers={"accept-encoding": "gzip"})
+        raw = build(self.use_cases, clock=lambda: NOW).resolve(asked, LambdaContext())
+        return len(b64decode(raw["body"]))
+
     def post(self, path: str, pairs: Sequence[tuple[str, str]] = (), **more: Any) -> Answer:
         return self.send(form_event(path, pairs, **more))
 

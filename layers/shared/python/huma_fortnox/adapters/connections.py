@@ -16,6 +16,7 @@ from huma_fortnox.services.model import (
     Administrator,
     Connection,
     ConnectionState,
+    NewUserDefaults,
     OrganizationSettings,
     Recipient,
     Thresholds,
@@ -73,6 +74,7 @@ def _settings(data: Mapping[str, Any] | None) -> OrganizationSettings:
         bank_changes_an_hour=data.get("bank_changes_an_hour", 0),
         thresholds=Thresholds(**data.get("thresholds", {})),
         recipients=tuple(Recipient(**each) for each in data.get("recipients", ())),
+        new_users=NewUserDefaults(**data.get("new_users", {})),
     )
 
 

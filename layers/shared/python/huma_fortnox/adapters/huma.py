@@ -98,25 +98,19 @@ TOKEN_ERRORS = ErrorTable(
 
 
 @dataclass(frozen=True, slots=True)
-class NewPosition:
-    """What Huma demands of a new position and Fortnox does not know: the contract type and the job title's name."""
-
-    contract_type: str = "Other"
-    job_title: str = "Employee"
-
-
-@dataclass(frozen=True, slots=True)
 class Unconfirmed:
     """What Huma's document leaves open, to be settled with a real organization.
 
     ``clear_with`` is what removes a text or a date: ``null`` or ``empty`` (an empty text).
     ``national_account`` and ``international_account`` are the words in ``bankAccount.type``, until the organization's
-    own accounts have shown which they are.
+    own accounts have shown which they are. ``contract_type`` is what a new position's contract is called, which Huma
+    demands and Fortnox's forms of employment do not answer one to one.
     """
 
     clear_with: str = "null"
     national_account: str = "national"
     international_account: str = "international"
+    contract_type: str = "Other"
 
 
 class HumaClient:
@@ -136,20 +130,18 @@ class HumaClient:
         http: HttpPolicy,
         concurrency: int = 8,
         *,
-        new_position: NewPosition | None = None,
         unconfirmed: Unconfirmed | None = None,
     ) -> None:
         self._url = api_url.rstrip("/")
         self._http = http
         self._concurrency = concurrency
-        self._new_position = new_position or NewPosition()
         self._unconfirmed = unconfirmed or Unconfirmed()
         self._tokens = _Tokens(self._url, client_id, client_secret, http)
         self._account_words = {
             "number": self._unconfirmed.national_account,
             "iban": self._unconfirmed.international_account,
         }
-        self._title_id: str | None = None
+        self._title_ids: dict[str, str] = {}
         self._reported: set[str] = set()
 
     # -- the port ------------------------------------------------------------------------------
@@ -216,12 +208,14 @@ class HumaClient:
         call = Call("users.update", "PATCH", self._user_url(user_id), json=body, one_person=True)
         return self._record(call)
 
-    def update_position(self, user_id: str, position_id: str | None, dates: Mapping[str, str | None]) -> Record:
+    def update_position(
+        self, user_id: str, position_id: str | None, dates: Mapping[str, str | None], *, job_title: str
+    ) -> Record:
         """Write ``firstDayOfWork`` / ``lastDayOfWork`` and return the position; ``None`` clears.
 
         Without ``position_id`` a position is created from the first day of work on (``Refused`` without one), with
-        the contract type and job title of ``NewPosition``. A position that starts that day already, from an earlier
-        attempt without an answer, is used instead.
+        the contract type of ``Unconfirmed`` and the title of this name. A position that starts that day already, from
+        an earlier attempt without an answer, is used instead.
         """
         for name in dates:
             if name not in DATES:
@@ -232,7 +226,7 @@ class HumaClient:
                 raise Refused("huma-position-needs-first-day")
             same = [row for row in self._positions(user_id) if row.get("contractStartDate") == first_day]
             if not same:
-                return self._create_position(user_id, first_day, dates)
+                return self._create_position(user_id, first_day, dates, job_title)
             position_id = same[0]["id"]
         body = {name: value or self._blank() for name, value in dates.items()}
         call = Call("positions.update", "PATCH", self._position_url(user_id, position_id), json=body, one_person=True)
@@ -322,11 +316,11 @@ class HumaClient:
             if not found or page * USERS_A_PAGE >= total:
                 return rows
 
-    def _create_position(self, user_id: str, first_day: str, dates: Mapping[str, str | None]) -> Record:
+    def _create_position(self, user_id: str, first_day: str, dates: Mapping[str, str | None], job_title: str) -> Record:
         body = {
             "contractStartDate": first_day,
-            "contractType": self._new_position.contract_type,
-            "titleId": self._find_or_create_title(),
+            "contractType": self._unconfirmed.contract_type,
+            "titleId": self._find_or_create_title(job_title),
             **{name: value for name, value in dates.items() if value},
         }
         call = Call(
@@ -339,15 +333,14 @@ class HumaClient:
         )
         return self._record(call)
 
-    def _find_or_create_title(self) -> str:
-        """Return the id of the job title for new positions; two workers at once may create it twice, harmlessly."""
-        if self._title_id is None:
-            name = self._new_position.job_title
+    def _find_or_create_title(self, name: str) -> str:
+        """Return the id of a job title by its name; two workers at once may create it twice, harmlessly."""
+        if name not in self._title_ids:
             search = Call("job-titles.find", "GET", f"{self._url}/job-titles", params={"search": name})
             titles = _rows(self._http.send(search, self).document)
             same = [row["id"] for row in titles if str(row.get("name", "")).casefold() == name.casefold()]
             if same:
-                self._title_id = same[0]
+                self._title_ids[name] = same[0]
             else:
                 create = Call(
                     "job-titles.create",
@@ -356,8 +349,8 @@ class HumaClient:
                     json={"name": name},
                     repeat=Repeat.IF_NOT_DONE,
                 )
-                self._title_id = str(self._record(create)["id"])
-        return self._title_id
+                self._title_ids[name] = str(self._record(create)["id"])
+        return self._title_ids[name]
 
     # -- inside ----------------------------------------------------------------------------------
 

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-_FILES = (("stylesheet", "style.css", "text/css; charset=utf-8"), ("icon", "icon.svg", "image/svg+xml"))
+_FILES = (
+    ("stylesheet", "style.css", "text/css; charset=utf-8"),
+    ("script", "live.js", "text/javascript; charset=utf-8"),
+    ("icon", "icon.svg", "image/svg+xml"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,7 @@ class _Batch:
             decisions=self._decisions,
             digest=self._digest,
             settings=settings.fields,
+            job_title=settings.new_users.job_title,
         )
         self._creator = Creator(
             self._settler,

@@ -96,7 +96,8 @@ class Creator:
             return not_created(Side.HUMA, Reason("appeared-in-huma"))
         if record is None:
             self._before()
-            record = huma.user(huma.create_user(new.given_name, new.family_name, new.email, invite=False))
+            invite = self._settings.new_users.invite
+            record = huma.user(huma.create_user(new.given_name, new.family_name, new.email, invite=invite))
         if record is None:
             raise Defect("created-user-missing")
         created = [FieldOutcome(PERSON, Outcome.DONE, Side.HUMA.value), *new.outcomes]

@@ -73,6 +73,21 @@ class Thresholds:
     creations: int = 20
 
 
+LONGEST_JOB_TITLE = 100
+"""What a job title's name may be long; Huma documents no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewUserDefaults:
+    """What Huma wants of a new user and Fortnox does not know; an organization's setting.
+
+    ``job_title`` names the title of the position that holds the dates of work. ``invite``: Huma invites a new user.
+    """
+
+    job_title: str = "Employee"
+    invite: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """An address that gets e-mails, and the language they are written in."""
@@ -91,8 +106,8 @@ class OrganizationSettings:
 
     ``create_automatically``: a new user in Huma becomes an employee in Fortnox by itself. ``bank_changes_an_hour`` is
     how many people's bank accounts may change in an hour before the brake stops them; 0 is the usual number.
-    ``thresholds`` are for *Synchronize users*. ``recipients`` get the e-mails; without any, who connected the company
-    does. Whoever starts a synchronization gets its result in any case.
+    ``thresholds`` are for *Synchronize users*, ``new_users`` for whom it adds to Huma. ``recipients`` get the e-mails;
+    without any, who connected the company does. Whoever starts a synchronization gets its result in any case.
     """
 
     fields: FieldSettings
@@ -101,6 +116,7 @@ class OrganizationSettings:
     bank_changes_an_hour: int = 0
     thresholds: Thresholds = Thresholds()
     recipients: tuple[Recipient, ...] = ()
+    new_users: NewUserDefaults = NewUserDefaults()
 
 
 @dataclass(frozen=True, slots=True)

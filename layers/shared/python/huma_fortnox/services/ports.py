@@ -150,8 +150,13 @@ class Huma(Protocol):
         """PATCH these plain values and return the details as stored, without ``position``."""
         ...
 
-    def update_position(self, user_id: str, position_id: str | None, dates: Mapping[str, str | None]) -> Record:
-        """Write ``firstDayOfWork`` / ``lastDayOfWork``; creates a position when ``position_id`` is ``None``."""
+    def update_position(
+        self, user_id: str, position_id: str | None, dates: Mapping[str, str | None], *, job_title: str
+    ) -> Record:
+        """Write ``firstDayOfWork`` / ``lastDayOfWork``.
+
+        A position is created when ``position_id`` is ``None``, with the title of this name, made where there is none.
+        """
         ...
 
     def find_user(self, email: str) -> Record | None:

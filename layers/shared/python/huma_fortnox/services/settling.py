@@ -66,11 +66,22 @@ def intent_of(previewed: PlannedPerson) -> dict[str, str]:
 
 
 class Settler:
-    """Settles pairs; everything it needs is that of one organization."""
+    """Settles pairs; everything it needs is that of one organization.
+
+    ``job_title`` is the title of the position that somebody in Huma who has none gets for the dates of work.
+    """
 
     def __init__(
-        self, *, huma: Huma, fortnox: Fortnox, decisions: Decisions, digest: Digest, settings: FieldSettings
+        self,
+        *,
+        huma: Huma,
+        fortnox: Fortnox,
+        decisions: Decisions,
+        digest: Digest,
+        settings: FieldSettings,
+        job_title: str,
     ) -> None:
+        self.job_title = job_title
         self.huma = huma
         self.fortnox = fortnox
         self.decisions = decisions
@@ -213,7 +224,9 @@ class Settler:
             [field for field in to_huma if FIELDS[field].on_position],
             Side.HUMA.value,
             values_of=lambda fields: self.writes(person, link, fields).position,
-            write=lambda values: self.huma.update_position(user_id, position.get("id"), values),
+            write=lambda values: self.huma.update_position(
+                user_id, position.get("id"), values, job_title=self.job_title
+            ),
             doubts=lambda _sent, _stored, _fields: {},
         )
         return outcomes, bases

@@ -24,8 +24,10 @@ from huma_fortnox.pages import employment
 from huma_fortnox.pages.texts import locales, texts
 from huma_fortnox.pages.values import field_keys, shower
 from huma_fortnox.services.model import (
+    LONGEST_JOB_TITLE,
     MOST_RECIPIENTS,
     DecisionInput,
+    NewUserDefaults,
     OrganizationSettings,
     Recipient,
     Thresholds,
@@ -172,6 +174,7 @@ class Api:
             else present.bank_changes_an_hour,
             thresholds=_thresholds(body) if body.has("thresholds") else present.thresholds,
             recipients=_recipients(body) if body.has("recipients") else present.recipients,
+            new_users=_new_users(body) if body.has("newUsers") else present.new_users,
         )
         body.nothing_else()
         if settings.create_automatically and settings.employment is None:
@@ -402,6 +405,13 @@ def _employment(body: Members) -> EmploymentDefaults | None:
         employment_form=members.one_of("employmentForm", employment.EMPLOYMENT_FORMS),
         salary_form=members.one_of("salaryForm", employment.SALARY_FORMS),
     )
+    members.nothing_else()
+    return chosen
+
+
+def _new_users(body: Members) -> NewUserDefaults:
+    members = Members(body.raw("newUsers"), "newUsers")
+    chosen = NewUserDefaults(members.text("jobTitle", longest=LONGEST_JOB_TITLE).strip(), members.flag("invite"))
     members.nothing_else()
     return chosen
 

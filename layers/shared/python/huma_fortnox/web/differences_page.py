@@ -6,10 +6,10 @@ are kept first. The answer leads to an address that says all about what is shown
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.decisions import Direction
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.pages import addresses, views
 from huma_fortnox.pages.texts import texts

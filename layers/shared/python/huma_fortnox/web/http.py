@@ -50,7 +50,7 @@ def page_policy(form_targets: Sequence[str] = ()) -> str:
     """
     forms = " ".join(("'self'", *form_targets))
     return (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
         f"form-action {forms}; frame-ancestors 'none'"
     )
 

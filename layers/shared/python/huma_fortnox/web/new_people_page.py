@@ -10,6 +10,7 @@ from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.pages import addresses, employment, views
 from huma_fortnox.pages.texts import texts
 from huma_fortnox.pages.values import shower
+from huma_fortnox.services.model import LONGEST_JOB_TITLE, NewUserDefaults
 from huma_fortnox.web.connection_pages import EMPLOYMENT_FIELDS, employment_of
 from huma_fortnox.web.deciding import ROWS, RUN, Deciding, creations_of, elsewhere, pairs_of
 from huma_fortnox.web.http import see_other
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.api_gateway import Response
 
     from huma_fortnox.domain.outcome import Reason
-    from huma_fortnox.services.model import Session, Synchronization
+    from huma_fortnox.services.model import OrganizationSettings, Session, Synchronization
     from huma_fortnox.web.http import Form, Request
     from huma_fortnox.web.use_cases import UseCases
     from huma_fortnox.web.visitor import Visitor
@@ -89,6 +90,8 @@ class NewPeoplePage:
             run=found,
             lists=lists,
             chosen=settings.employment,
+            new_users=_new_users(form, settings) if form else settings.new_users,
+            longest_title=LONGEST_JOB_TITLE,
             given=form,
             employment=employment,
             errors=errors or {},
@@ -103,15 +106,24 @@ class NewPeoplePage:
         session, form = self._visitor.post(request)
         then, _, name = form.get("then").partition(":")
         kept = self._deciding.keep(session, synchronization_id, [*creations_of(form), *pairs_of(form)])
-        chosen = employment_of(form)
-        if then and chosen is None and any(form.get(field) for field in EMPLOYMENT_FIELDS):
-            _, found = self._deciding.find(request, synchronization_id)
-            errors = {"employment": BadRequest("employment-incomplete").reason}
-            return self._show(request, session, found, errors=errors, form=form)
         settings = self._connect.connection(session.administrator.organization_id).settings
-        changed = chosen is not None and chosen != settings.employment
+        chosen, new_users = employment_of(form), _new_users(form, settings)
+        errors = {}
+        if chosen is None and any(form.get(field) for field in EMPLOYMENT_FIELDS):
+            errors["employment"] = BadRequest("employment-incomplete").reason
+        if not 0 < len(new_users.job_title) <= LONGEST_JOB_TITLE:
+            errors["job_title"] = BadRequest("value-missing").reason
+        if then and errors:
+            _, found = self._deciding.find(request, synchronization_id)
+            return self._show(request, session, found, errors=errors, form=form)
+        wanted = replace(
+            settings,
+            employment=chosen or settings.employment,
+            new_users=settings.new_users if "job_title" in errors else new_users,
+        )
+        changed = wanted != settings
         if changed:
-            self._connect.change_settings(session.administrator, replace(settings, employment=chosen))
+            self._connect.change_settings(session.administrator, wanted)
         if then == "continue":
             return see_other(addresses.synchronization(synchronization_id, "summary"))
         if then == "back":
@@ -119,6 +131,13 @@ class NewPeoplePage:
         saved = "1" if kept or changed else ""
         address = addresses.synchronization(synchronization_id, "new-people", **_leads_to(form), saved=saved)
         return see_other(f"{address}#list-{name}" if name in LISTS else address)
+
+
+def _new_users(form: Form, settings: OrganizationSettings) -> NewUserDefaults:
+    """Read what new users in Huma get; a form without that part leaves it as it is."""
+    if not any(name == "job_title" for name, _ in form.pairs):
+        return settings.new_users
+    return NewUserDefaults(form.get("job_title"), form.get("invite") == "1")
 
 
 def _leads_to(form: Form) -> dict[str, str]:

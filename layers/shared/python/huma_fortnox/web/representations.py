@@ -63,6 +63,7 @@ def settings(value: OrganizationSettings) -> dict[str, Any]:
         }
         if employment is not None
         else None,
+        "newUsers": {"jobTitle": value.new_users.job_title, "invite": value.new_users.invite},
         "createAutomatically": value.create_automatically,
         "bankChangesAnHour": value.bank_changes_an_hour,
         "thresholds": {

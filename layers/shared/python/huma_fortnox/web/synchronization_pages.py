@@ -68,11 +68,15 @@ class SynchronizationPages:
             return see_other(addresses.synchronization(found.id, "differences"))
         if found.state.over:
             return see_other(addresses.synchronization(found.id, "result"))
-        quiet = request.query.get("refresh") == "off"
-        page = self._visitor.show("progress.html", request, session, run=found, bars=_bars(found), quiet=quiet)
-        if not quiet:
-            page.headers["Refresh"] = str(REFRESH_SECONDS)
-        return page
+        return self._visitor.show(
+            "progress.html",
+            request,
+            session,
+            run=found,
+            bars=_bars(found),
+            quiet=request.query.get("refresh") == "off",
+            refresh_seconds=REFRESH_SECONDS,
+        )
 
     def summary(self, request: Request, synchronization_id: str) -> Response[str]:
         """Show exactly what will be written where."""
