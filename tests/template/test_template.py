@@ -175,8 +175,13 @@ def test_the_data_key_serves_only_through_the_services_that_store_the_data() -> 
 
 
 def test_every_function_is_told_what_the_settings_need() -> None:
-    given = dict.fromkeys(GLOBALS["Environment"]["Variables"], "https://example.com")
-    settings = Settings.from_env(given)
+    usual = {name: parameter.get("Default") for name, parameter in template()["Parameters"].items()}
+    given = {
+        name: str(usual.get(value.get("Ref", "") if isinstance(value, dict) else "") or "https://example.com")
+        for name, value in GLOBALS["Environment"]["Variables"].items()
+    }
+    settings = Settings.from_env({**given, "FORTNOX_CLEARING": ""})
+    assert (settings.huma_clearing, settings.huma_account_types) == ("null", ("national", "international"))
     assert settings.bus == settings.lane_url == settings.state_machine == settings.sender == ""
 
 

@@ -436,6 +436,7 @@ class Application:
     @cached_property
     def systems(self) -> RealSystems:
         """Huma and Fortnox."""
+        from huma_fortnox.adapters.huma import Unconfirmed
         from huma_fortnox.adapters.systems import RealSystems
 
         def lost(organization_id: str, reason: Reason) -> None:
@@ -450,6 +451,11 @@ class Application:
             app=self.fortnox_app,
             http=self.http,
             on_consent_lost=lost,
+            fortnox_options={
+                "clearing": self.settings.fortnox_clearing,
+                "complete_required": self.settings.fortnox_complete_required,
+            },
+            huma_unconfirmed=Unconfirmed(self.settings.huma_clearing, *self.settings.huma_account_types),
         )
 
     @cached_property

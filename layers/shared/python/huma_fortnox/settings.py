@@ -6,12 +6,18 @@ Only this module (and Powertools itself) reads environment variables; nothing re
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_CLEARING = re.compile(r"([A-Za-z0-9]+)=(api-blank|null|empty)")
+_ACCOUNT_TYPES = re.compile(r"([A-Za-z_-]+),([A-Za-z_-]+)")
 
 
 class SettingsError(RuntimeError):
@@ -24,7 +30,10 @@ class Settings:
 
     ``public_url`` is where browsers, Fortnox and Huma reach us, without a trailing slash. ``secret_prefix`` is the
     name under which each organization has its secret. Names that a function does not need are empty.
-    ``huma_person_url`` and ``fortnox_employee_url`` are as ``pages.mending.Doors`` has them.
+    ``huma_person_url`` and ``fortnox_employee_url`` are as ``pages.mending.Doors`` has them. ``fortnox_clearing``
+    names how single properties are emptied, ``fortnox_complete_required`` whether an update carries e-mail and names
+    along, ``huma_clearing`` what empties a value in Huma, and
+    ``huma_account_types`` Huma's words for a national and an international account: neither system documents them.
     """
 
     public_url: str
@@ -45,6 +54,10 @@ class Settings:
     data_key: str = ""
     huma_person_url: str = ""
     fortnox_employee_url: str = ""
+    fortnox_clearing: Mapping[str, str] = field(default_factory=dict)
+    fortnox_complete_required: bool = False
+    huma_clearing: str = "null"
+    huma_account_types: tuple[str, str] = ("national", "international")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -75,4 +88,28 @@ class Settings:
             data_key=env.get("DATA_KEY_ARN", ""),
             huma_person_url=env.get("HUMA_PERSON_URL", ""),
             fortnox_employee_url=env.get("FORTNOX_EMPLOYEE_URL", ""),
+            fortnox_clearing=_clearing(env.get("FORTNOX_CLEARING", "")),
+            fortnox_complete_required=env.get("FORTNOX_COMPLETE_REQUIRED") == "yes",
+            huma_clearing=_huma_clearing(env.get("HUMA_CLEARING", "") or "null"),
+            huma_account_types=_account_types(env.get("HUMA_ACCOUNT_TYPES", "") or "national,international"),
         )
+
+
+def _clearing(text: str) -> dict[str, str]:
+    found = [_CLEARING.fullmatch(part) for part in text.split(",")] if text else []
+    if None in found:
+        raise SettingsError("FORTNOX_CLEARING is Property=api-blank|null|empty, several separated by commas")
+    return {each[1]: each[2] for each in found if each}
+
+
+def _huma_clearing(text: str) -> str:
+    if text not in ("null", "empty"):
+        raise SettingsError("HUMA_CLEARING is null or empty")
+    return text
+
+
+def _account_types(text: str) -> tuple[str, str]:
+    found = _ACCOUNT_TYPES.fullmatch(text)
+    if not found:
+        raise SettingsError("HUMA_ACCOUNT_TYPES is two words separated by a comma: national, international")
+    return found[1], found[2]

@@ -11,10 +11,11 @@ from huma_fortnox.adapters.tokens import FortnoxTokens
 from huma_fortnox.domain.errors import HumaKeyRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from huma_fortnox.adapters.consent import FortnoxApp
     from huma_fortnox.adapters.http import HttpPolicy
+    from huma_fortnox.adapters.huma import Unconfirmed
     from huma_fortnox.adapters.secrets import OrganizationSecrets
     from huma_fortnox.adapters.table import Table
     from huma_fortnox.domain.outcome import Reason
@@ -26,7 +27,8 @@ _MOST_KEPT = 64
 class RealSystems:
     """``ports.Systems`` over HTTP.
 
-    ``on_consent_lost`` hears of the organization whose grant turned out to be gone, and why.
+    ``on_consent_lost`` hears of the organization whose grant turned out to be gone, and why. ``fortnox_options``
+    (``clearing``, ``complete_required``) and ``huma_unconfirmed`` are as the clients have them.
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class RealSystems:
         app: FortnoxApp,
         http: HttpPolicy,
         on_consent_lost: Callable[[str, Reason], object],
+        fortnox_options: Mapping[str, Any] | None = None,
+        huma_unconfirmed: Unconfirmed | None = None,
     ) -> None:
         self._huma_api_url = huma_api_url
         self._fortnox_api_url = fortnox_api_url
@@ -49,6 +53,8 @@ class RealSystems:
         self._app = app
         self._http = http
         self._on_consent_lost = on_consent_lost
+        self._fortnox_options = fortnox_options or {}
+        self._huma_unconfirmed = huma_unconfirmed
         self._humas: dict[tuple[str, str], Huma] = {}
         self._fortnoxes: dict[str, Fortnox] = {}
         self._budgets: dict[str, SharedRateBudget] = {}
@@ -90,12 +96,15 @@ class RealSystems:
         return self._tokens(organization_id).keep_alive()
 
     def _open_huma(self, access: HumaAccess, http: HttpPolicy) -> Huma:
-        return HumaClient(self._huma_api_url, access.client_id, access.client_secret, http)
+        return HumaClient(
+            self._huma_api_url, access.client_id, access.client_secret, http, unconfirmed=self._huma_unconfirmed
+        )
 
     def _open_fortnox(self, organization_id: str) -> Fortnox:
         time_left, http = self._http.deadline.remaining, self._http.for_organization(organization_id)
         budget = self._budgets[organization_id] = SharedRateBudget(self._table, organization_id, time_left=time_left)
-        return FortnoxClient(self._fortnox_api_url, self._tokens(organization_id), budget, http)
+        tokens = self._tokens(organization_id)
+        return FortnoxClient(self._fortnox_api_url, tokens, budget, http, **self._fortnox_options)
 
     def _tokens(self, organization_id: str) -> FortnoxTokens:
         def lost(reason: Reason) -> None:
