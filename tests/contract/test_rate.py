@@ -437,6 +437,32 @@ def test_a_request_that_outlives_the_rest_of_its_permit_does_not_shorten_the_nex
     assert len(company.accepted) >= 0.9 * 60 * STEADY
 
 
+def test_waiting_for_a_thread_that_is_at_the_ledger_is_no_part_of_the_request() -> None:
+    company, uses = Company(dynamodb=(0.0, 0.0)), [0.0]
+
+    class Busy:
+        """A lock that another thread has for a while."""
+
+        def __enter__(self) -> None:
+            company.time.sleep(0.9)
+
+        def __exit__(self, *_: object) -> None: ...
+
+    def work() -> None:
+        budget = company.budget(0, limit=Limit(permits=1))
+        free: Any = budget._lock
+        for turn in range(12):
+            budget.acquire()
+            uses.append(company.time.now)
+            company.time.sleep(0.1)
+            budget._lock = Busy() if turn == 10 else free  # type: ignore[assignment]
+            budget.answered()
+            budget._lock = free
+
+    company.time.run(work)
+    assert uses[-1] - uses[-2] == pytest.approx(LIMIT.rest)
+
+
 def test_a_ledger_that_was_forgotten_is_not_taken_for_the_new_one() -> None:
     company = Company(dynamodb=(0.0, 0.0))
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from huma_fortnox.adapters.table import Table
+from huma_fortnox.domain.errors import ConsentNeeded, IntegrationError, OutcomeUnknown, RateLimited, TransientError
+from huma_fortnox.services.quarantine import MOST_SILENT_ENDS, PATIENCE, RARELY, STILL_RARER, growing_wait
 from huma_fortnox.settings import Settings
 from huma_fortnox.web.app import routes
 from huma_fortnox.web.callback import CALLBACK
@@ -25,6 +27,8 @@ FUNCTIONS = resources("AWS::Serverless::Function")
 QUEUES = resources("AWS::SQS::Queue")
 GLOBALS = template()["Globals"]["Function"]
 DAYS_14 = 14 * 24 * 3600
+LONGEST_ON_SQS = 12 * 3600
+"""For how long SQS lets a message wait."""
 
 
 def handler_of(function: str) -> Path:
@@ -229,6 +233,43 @@ def test_the_lane_is_ordered_by_organization_and_each_lane_on_its_own() -> None:
     assert lane["DeduplicationScope"] == "messageGroup"
     assert lane["FifoThroughputLimit"] == "perMessageGroupId"
     assert "ContentBasedDeduplication" not in lane
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        None,
+        TransientError(),
+        OutcomeUnknown(),
+        ConsentNeeded("waiting-for-reauthorization"),
+        RateLimited(retry_after=0.1),
+        TransientError("out-of-time"),
+        TransientError("no-time-left", retry_after=1.0),
+    ],
+)
+def test_no_message_is_lost_in_an_outage_of_two_days(error: IntegrationError | None) -> None:
+    """Not even where a try takes no time: it is received less often than it may be, and kept far longer."""
+    lane, seconds, receives = QUEUES["ChangesQueue"], 0, 0
+    while seconds < 2 * 24 * 3600:
+        receives += 1
+        wait = growing_wait(receives, error)
+        assert 1 <= wait <= LONGEST_ON_SQS
+        seconds += wait
+    assert receives < 0.8 * lane["RedrivePolicy"]["maxReceiveCount"]
+    assert lane["MessageRetentionPeriod"] > 2 * seconds
+
+
+def test_no_message_is_lost_where_every_try_ends_without_a_word() -> None:
+    """It is laid aside by push_change long before SQS would do it, and waits the queue's own time-out in between."""
+    lane = QUEUES["ChangesQueue"]
+    assert lane["RedrivePolicy"]["maxReceiveCount"] / 100 > MOST_SILENT_ENDS
+    assert 2 * 24 * 3600 / lane["VisibilityTimeout"] < lane["RedrivePolicy"]["maxReceiveCount"]
+
+
+@pytest.mark.parametrize("rarely", [RARELY, STILL_RARER])
+def test_a_lane_in_quarantine_is_tried_rarely_enough_for_days(rarely: int) -> None:
+    assert rarely <= LONGEST_ON_SQS
+    assert QUEUES["ChangesQueue"]["RedrivePolicy"]["maxReceiveCount"] > DAYS_14 / STILL_RARER + PATIENCE / RARELY
 
 
 def test_a_batch_of_the_lane_answers_for_each_message() -> None:

@@ -210,6 +210,16 @@ def test_a_busy_budget_is_waited_for_as_long_as_it_says(asked: float | None, wai
     assert scene.lanes.waits == [("receipt-1", waited)]
 
 
+@pytest.mark.parametrize("error", [RateLimited(retry_after=0.1), TransientError("out-of-time")])
+def test_who_has_had_to_be_patient_often_waits_for_minutes(error: Exception) -> None:
+    waits = []
+    for received in (1, 10, 11, 12, 18, 19, 1000):
+        scene = Scene(a=error)
+        scene.carry(message(1, "a", received=received))
+        waits.append(scene.lanes.waits[0][1])
+    assert waits == [1, 1, 2, 4, 256, 300, 300]
+
+
 def test_nobody_comes_back_sooner_than_the_other_side_asked() -> None:
     scene = Scene(a=TransientError(retry_after=299.5))
     scene.carry(message(1, "a"))

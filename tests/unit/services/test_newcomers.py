@@ -115,6 +115,18 @@ def test_what_cannot_be_written_is_left_out_and_follows_when_it_is_mended(scene:
     assert set(next(iter(scene.held.people(ORGANIZATION))).fields) == {"bank_account"}
 
 
+def test_a_new_user_with_a_foreign_account_is_told_of_once(scene: RealTimeScene) -> None:
+    scene.edit("cia", bankAccount={"number": "40702010", "country": "NO"})
+    scene.push("cia")
+    for number in range(3):
+        scene.push("cia")
+        scene.edit("cia", givenName=f"Cia{number}")
+        scene.push("cia")
+    told = [each.field for entry in scene.pushes() for each in entry.outcomes]
+    assert told.count("bank_account") == 1
+    assert told.count("given_name") == 3
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [({"givenName": None}, "name-empty"), ({"email": "bo@example.com"}, "duplicate-in-huma")],

@@ -181,6 +181,22 @@ def test_a_field_that_was_never_compared_is_held_until_a_synchronization(scene: 
     assert scene.fortnox.calls == []
 
 
+def test_what_was_never_compared_is_told_once_however_often_something_else_happens(scene: RealTimeScene) -> None:
+    scene.edit("anna", bankAccount={"number": "40702010", "country": "NO"})
+    link = scene.links.kept[ORGANIZATION, "anna"]
+    bases = {name: base for name, base in link.bases.items() if name != "bank_account"}
+    scene.links.kept[ORGANIZATION, "anna"] = replace(link, bases=bases)
+    for number in range(3):
+        scene.edit("anna", givenName=f"Anna{number}")
+        scene.push("anna")
+        scene.push("anna")
+        scene.oversight.synchronized(ORGANIZATION)
+        scene.oversight.catch_up(BOSS)
+        scene.work()
+    told = [each.field for entry in scene.pushes() for each in entry.outcomes]
+    assert sorted(told) == ["bank_account", *["given_name"] * 3]
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_somebody_who_asks_is_answered_although_nothing_is_new(scene: RealTimeScene, again: bool) -> None:
     scene.edit("anna", bankAccount={"number": "1", "country": "SE"})
@@ -309,6 +325,22 @@ def test_of_two_who_take_one_number_in_one_batch_the_first_has_it(scene: RealTim
     batch = scene.push_service.open(ORGANIZATION, ["anna", "bo"])
     assert scene.outcomes(batch.push(scene.event("anna"))) == {"phone": (Outcome.DONE, "")}
     assert scene.outcomes(batch.push(scene.event("bo"))) == {"phone": (Outcome.HELD, "duplicate-in-huma")}
+
+
+def test_of_two_who_take_one_number_at_the_same_time_only_the_first_writes_it(scene: RealTimeScene) -> None:
+    scene.edit("anna", phone="070-174 06 10")
+    scene.edit("bo", phone="070-174 06 10")
+    batch = scene.push_service.open(ORGANIZATION, ["anna", "bo"])
+    meanwhile: list[Pushed] = []
+
+    def push_bo(_link: object) -> None:
+        scene.store.before_begin = lambda _link: None
+        meanwhile.append(batch.push(scene.event("bo")))
+
+    scene.store.before_begin = push_bo
+    assert scene.outcomes(batch.push(scene.event("anna"))) == {"phone": (Outcome.DONE, "")}
+    assert scene.outcomes(meanwhile[0]) == {"phone": (Outcome.HELD, "duplicate-in-huma")}
+    assert [employee_id for employee_id, _ in scene.fortnox.writes()] == ["1"]
 
 
 def test_a_number_that_was_not_written_after_all_is_free_for_the_next_one(scene: RealTimeScene) -> None:

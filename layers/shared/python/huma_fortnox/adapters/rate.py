@@ -118,8 +118,7 @@ class SharedRateBudget:
 
         Raises ``RateLimited`` with ``retry_after`` when the wait would exceed the time left.
         """
-        with self._lock:
-            self._note_answer()
+        self.answered()
         while True:
             with self._lock:
                 wait = self._try()
@@ -135,8 +134,10 @@ class SharedRateBudget:
         Who does not tell is taken to be waiting still, until the thread asks for its next permit; a permit that is
         given back before rests as long as the slowest request would need.
         """
+        # Before the lock: waiting for a thread that is at the ledger is no part of the request.
+        answered_at = self._monotonic()
         with self._lock:
-            self._note_answer()
+            self._note_answer(answered_at)
 
     def pause(self, seconds: float) -> None:
         """Stop everybody of this organization for so long (after a 429)."""
@@ -160,12 +161,12 @@ class SharedRateBudget:
 
     # -- using permits ----------------------------------------------------------------------------
 
-    def _note_answer(self) -> None:
+    def _note_answer(self, answered_at: float) -> None:
         """Let the permit that this thread used last rest from when its request can have arrived."""
         permit, used_at = self._in_flight.pop(threading.get_ident(), (None, 0.0))
         if permit is None:
             return
-        duration = self._monotonic() - used_at
+        duration = answered_at - used_at
         fastest = min(self._durations) if len(self._durations) >= _FASTEST_OF[0] else 0.0
         held_up = duration - fastest
         self._durations.append(duration)

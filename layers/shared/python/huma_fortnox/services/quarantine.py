@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FIRST_WAIT, LONGEST_WAIT = 2, 3600
 """Seconds a message waits after its first failure, doubled with each, up to an hour."""
 
+OFTEN, LONGEST_PATIENCE = 10, 300
+"""So often may a message have to be patient before its waits grow, and the longest of these, in seconds."""
+
 WINDOW = 3600
 FAILURES, SHARE = 10, 0.5
 """Within the window, in seconds, so many failures, and such a share of all tries, mean quarantine."""
@@ -60,17 +63,20 @@ _ATTEMPTS = 10
 def growing_wait(tries: int, error: IntegrationError | None = None) -> int:
     """Return how many seconds a message waits after having been received ``tries`` times.
 
+    What asks for patience alone (a busy budget, a try that ran out of time) waits for as long as it says and no longer,
+    until that has happened often: then for minutes, for a message may be received a limited number of times.
+
     >>> [growing_wait(tries) for tries in (1, 2, 3, 11, 12, 400)]
     [2, 4, 8, 2048, 3600, 3600]
+    >>> [growing_wait(tries, RateLimited(retry_after=3.2)) for tries in (1, 10, 11, 15, 22)]
+    [4, 4, 4, 32, 300]
     """
-    asked = 0.0
+    asked, longest = 0.0, LONGEST_WAIT
     if isinstance(error, TransientError):
-        if error.reason.code in _AT_ONCE:
-            return 1
-        asked = error.retry_after or 0.0
-        if isinstance(error, RateLimited):
-            return math.ceil(min(LONGEST_WAIT, max(1.0, asked)))
-    growing: int = FIRST_WAIT * 2 ** min(max(tries, 1) - 1, 16)
+        asked = max(1.0, error.retry_after or 0.0)
+        if isinstance(error, RateLimited) or error.reason.code in _AT_ONCE:
+            tries, longest = tries - OFTEN, LONGEST_PATIENCE
+    growing: int = min(longest, FIRST_WAIT * 2 ** min(tries - 1, 16)) if tries > 0 else 0
     return math.ceil(min(LONGEST_WAIT, max(growing, asked)))
 
 
