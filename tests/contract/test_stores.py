@@ -413,6 +413,12 @@ def every_page(stores: Stores, situation: str, limit: int) -> list[list[str]]:
         assert len(pages) < 100
 
 
+def test_people_are_removed_from_the_plan(running: Stores) -> None:
+    planned(running, ("blocked", "u:1"), ("blocked", "u:2"), ("differs", "u:1"))
+    running.synchronizations.remove_people(ORGANIZATION, RUN, [("blocked", "u:1"), ("blocked", "u:unknown")])
+    assert every_page(running, "", 10) == [["u:2", "u:1"]]
+
+
 def test_the_plan_is_read_in_pages_each_person_once(running: Stores) -> None:
     differing = [("differs", f"u:{number:03d}") for number in range(60)]
     planned(running, *differing, ("blocked", "e:1"), ("only_in_huma", "u:900"), ("only_in_huma", "u:a#b"))

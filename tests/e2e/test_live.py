@@ -178,6 +178,28 @@ def test_lists_are_searched_and_turned_without_loading_the_page_anew(set_out: Se
     assert guide.inspection.faults == []
 
 
+def test_somebody_who_was_mended_is_read_again_and_compared(set_out: Set_out) -> None:
+    guide = begin(set_out, "live-read-again")
+    walk, page = guide.walk, guide.walk.page
+    stays(page)
+    walk.show("blocked")
+    again = page.locator("button[name=again]")
+    blocked = again.count()
+    walk.follow(again.first)
+    assert again.count() == blocked
+    walk.seen("read-again-still-blocked")
+    without = next(name for name, user in walk.users().items() if not user["email"])
+    walk.edit(without, email="mended@example.com")
+    person = page.locator("section.person").filter(has=page.locator("h3", has_text=without))
+    walk.follow(person.locator("button[name=again]"))
+    assert again.count() == blocked - 1
+    assert person.count() == 0
+    assert page.locator("#reread .good").count() == 1
+    walk.seen("read-again-mended")
+    assert has_stayed(page)
+    assert guide.inspection.faults == []
+
+
 def test_progress_moves_by_itself_and_leads_on(set_out: Set_out) -> None:
     guide = set_out("live-progress", schemes=("light",))
     walk, page = guide.walk, guide.walk.page

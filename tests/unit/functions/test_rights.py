@@ -185,6 +185,7 @@ PEOPLE = {
     "employees": [
         {"EmployeeId": "7", "FirstName": "Cecilia", "LastName": "Annan", "Email": "cecilia@example.com"},
         {"EmployeeId": "8", "FirstName": "Olle", "LastName": "Exempel", "Email": "olle@example.com"},
+        {"EmployeeId": "9", "FirstName": "Uno", "LastName": "Exempel"},
     ],
 }
 EMPLOYMENT = {"personelType": "TJM", "employmentForm": "TV", "salaryForm": "MAN"}
@@ -222,6 +223,9 @@ def travel(journey: Journey) -> None:
     journey.end(run)
 
     failed = journey.until_decisions()
+    journey.age_the_tokens()
+    again = f"/synchronizations/{failed['synchronization_id']}/read-again"
+    assert journey.api("POST", again, {"person": "e:9"}) == {"situation": "blocked"}
     error = {"Error": "TransientError", "Cause": json.dumps({"errorMessage": "temporarily-unavailable"})}
     journey.step("record_failure", failed, error=error)
     journey.end(failed)
@@ -234,7 +238,7 @@ def travel(journey: Journey) -> None:
     run = journey.until_decisions()
     path = f"/synchronizations/{run['synchronization_id']}"
     people = journey.api("GET", f"{path}/people")["people"]
-    assert {person["situation"] for person in people} == {"differs", "only_in_huma", "only_in_fortnox"}
+    assert {person["situation"] for person in people} == {"differs", "only_in_huma", "only_in_fortnox", "blocked"}
     decisions = [
         {"field": "family_name", "direction": "use_huma"},
         {"field": "employment_id", "direction": "use_fortnox"},

@@ -247,6 +247,29 @@ class _Group:
     outcomes: list[PersonOutcome] | None = None
 
 
+class FakeLeases:
+    """``ports.Leases`` of one organization: a lease is its name."""
+
+    def __init__(self) -> None:
+        self.held: set[str] = set()
+
+    def acquire(self, name: str, seconds: float) -> str | None:
+        if name in self.held:
+            return None
+        self.held.add(name)
+        return name
+
+    def renew(self, lease: str, seconds: float) -> str:
+        return lease
+
+    def release(self, lease: str) -> bool:
+        self.held.discard(lease)
+        return True
+
+    def running(self, lease: str, seconds: float = 0.0) -> bool:
+        return lease in self.held
+
+
 class FakeSynchronizations:
     """``ports.SynchronizationStore``; links go to the given store."""
 
@@ -350,6 +373,11 @@ class FakeSynchronizations:
         kept = self._parts(organization_id, synchronization_id).people
         for situation, key, data in people:
             kept[f"{situation}#{key}"] = (key, json.dumps(data))
+
+    def remove_people(self, organization_id: str, synchronization_id: str, people: Iterable[tuple[str, str]]) -> None:
+        kept = self._parts(organization_id, synchronization_id).people
+        for situation, key in people:
+            kept.pop(f"{situation}#{key}", None)
 
     def people(
         self, organization_id: str, synchronization_id: str, situation: str, *, after: str, limit: int

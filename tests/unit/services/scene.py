@@ -20,6 +20,7 @@ from huma_fortnox.services.model import (
 )
 from huma_fortnox.services.planning import Planning
 from huma_fortnox.services.ports import EmploymentDefaults
+from huma_fortnox.services.rereading import Rereading
 from huma_fortnox.services.synchronizations import Synchronizations
 from huma_fortnox.services.synchronize import Synchronize
 
@@ -29,6 +30,7 @@ from tests.unit.services.fakes import (
     FakeConnections,
     FakeFortnox,
     FakeHuma,
+    FakeLeases,
     FakeLinks,
     FakeSynchronizations,
     FakeSystems,
@@ -77,6 +79,8 @@ class Scene:
         self.vault = FakeVault()
         self.workflow = FakeWorkflow()
         self.watch = Watch()
+        self.leases = FakeLeases()
+        self.asked: list[str] = []
         self.store = FakeSynchronizations(self.clock, self.links)
         self.connections.change(
             ORGANIZATION,
@@ -109,6 +113,13 @@ class Scene:
             links=self.links,
             planning=planning,
             workflow=self.workflow,
+            rereading=Rereading(
+                store=self.store,
+                planning=planning,
+                systems=lambda: self.systems,
+                leases=lambda _organization_id: self.leases,
+                afterwards=lambda: self.asked.append("done"),
+            ),
             clock=self.clock,
         )
         self.run_id = ""

@@ -148,6 +148,8 @@ class FakeSynchronizations:
         self.missing: tuple[Reason, ...] = ()
         self.failure: Exception | None = None
         self.page_size = 1000
+        self.read: list[str] = []
+        self.stands: Situation | None = Situation.DIFFERS
         self.everybody: Sequence[PersonOutcome] = ()
 
     def start(self, administrator: Administrator) -> Synchronization:
@@ -206,6 +208,13 @@ class FakeSynchronizations:
             if decision.person and decision.person not in keys:
                 raise BadRequest("not-in-plan", {"what": "person"})
         self.given.extend(decisions)
+
+    def read_again(self, administrator: Administrator, synchronization_id: str, key: str, /) -> Situation | None:
+        self.get(administrator.organization_id, synchronization_id)
+        if self.plan and key not in {p.key for p in self.plan if p.situation is Situation.BLOCKED}:
+            raise BadRequest("not-in-plan", {"what": "person"})
+        self.read.append(key)
+        return self.stands
 
     def summary(self, organization_id: str, synchronization_id: str, /) -> Summary:
         self.get(organization_id, synchronization_id)

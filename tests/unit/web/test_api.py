@@ -68,6 +68,7 @@ UNSAFE = [
     ("PUT", "/settings"),
     ("POST", "/synchronizations"),
     ("PUT", f"{STEPS}/decisions"),
+    ("POST", f"{STEPS}/read-again"),
     ("POST", f"{STEPS}/apply"),
     ("POST", f"{STEPS}/cancel"),
 ]
@@ -279,6 +280,16 @@ def test_a_run_tells_its_state_counts_and_progress() -> None:
 def test_people_are_looked_for_by_field_and_name(query: str, keys: list[str]) -> None:
     answer = World().call("GET", f"{STEPS}/people", query=query)
     assert [each["key"] for each in answer.json()["people"]] == keys
+
+
+def test_a_blocked_person_is_read_again() -> None:
+    world = World()
+    answer = world.call("POST", f"{STEPS}/read-again", {"person": "u:nomail"})
+    assert (answer.status, answer.json()) == (200, {"situation": "differs"})
+    world.synchronizations.stands = None
+    assert world.call("POST", f"{STEPS}/read-again", {"person": "u:nomail"}).json() == {"situation": None}
+    assert world.call("POST", f"{STEPS}/read-again", {"person": "u:anna"}).status == 400
+    assert world.synchronizations.read == ["u:nomail", "u:nomail"]
 
 
 @pytest.mark.parametrize("query", ["field=salary&situation=differs", "name=anna", "suggested=yes"])

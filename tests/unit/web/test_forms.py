@@ -9,6 +9,7 @@ from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, HumaKeyRefused, NotAllowed, Unknown
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings
+from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.pages.terms import VERSION
 from huma_fortnox.services.model import (
     ConnectionState,
@@ -144,6 +145,35 @@ def test_undo_after_a_decision_for_a_whole_field_restores_the_one_before(before:
 def test_undo_is_not_offered_for_what_is_not_so(query: str) -> None:
     page = Page(World().get(DIFFERENCES, query).body)
     assert not [each for each in page.all("button") if each.get("name") == "restore"]
+
+
+@pytest.mark.parametrize(
+    ("stands", "query", "told"),
+    [
+        (Situation.DIFFERS, "differs", "now stands under “Differ”"),
+        (Situation.BLOCKED, "blocked", "still has to be mended"),
+        (None, "gone", "has left the plan"),
+    ],
+)
+def test_a_blocked_person_is_read_again_and_where_they_stand_is_told(
+    stands: Situation | None, query: str, told: str
+) -> None:
+    world = World()
+    world.synchronizations.stands = stands
+    pressed = [("again", "u:nomail"), ("situation", "blocked"), ("name", "utan"), ("was-name", "utan")]
+    answer = world.post(DIFFERENCES, pressed)
+    assert world.synchronizations.read == ["u:nomail"]
+    assert answer.headers["location"] == f"{DIFFERENCES}?situation=blocked&name=utan&reread={query}"
+    page = Page(world.get(DIFFERENCES, answer.headers["location"].partition("?")[2]).body)
+    assert told in page.text
+    assert [each["value"] for each in page.all("button") if each.get("name") == "again"] == ["u:nomail"]
+    assert "again" not in {each.get("name") for each in Page(world.get(DIFFERENCES).body).all("button")}
+
+
+def test_nobody_else_is_read_again() -> None:
+    world = World()
+    assert world.post(DIFFERENCES, [("again", "u:anna")]).status == 400
+    assert "Read again" not in Page(world.get(DIFFERENCES, "reread=elsewhere").body).text
 
 
 def test_a_pair_is_confirmed_or_denied() -> None:

@@ -36,6 +36,7 @@ CALLS: list[tuple[str, str, object]] = [
     ("GET", RUN_PATH, None),
     ("GET", f"{RUN_PATH}/people", None),
     ("PUT", f"{RUN_PATH}/decisions", {"decisions": [{"direction": "leave"}]}),
+    ("POST", f"{RUN_PATH}/read-again", {"person": "u:nomail"}),
     ("GET", f"{RUN_PATH}/summary", None),
     ("POST", f"{RUN_PATH}/apply", {}),
     ("POST", f"{RUN_PATH}/cancel", None),

@@ -166,6 +166,8 @@ class Application:
     @cached_property
     def synchronizations(self) -> Synchronizations:
         """Runs as the administrator sees them."""
+        from huma_fortnox.adapters.lease import Leases
+        from huma_fortnox.services.rereading import Rereading
         from huma_fortnox.services.synchronizations import Synchronizations
 
         return Synchronizations(
@@ -174,6 +176,13 @@ class Application:
             links=self.link_store,
             planning=self.planning,
             workflow=self.workflow,
+            rereading=Rereading(
+                store=self.synchronization_store,
+                planning=self.planning,
+                systems=lambda: self.systems,
+                leases=lambda organization_id: Leases(self.table, organization_id, clock=self._clock),
+                afterwards=lambda: self.systems.give_back(),
+            ),
             clock=self._clock,
         )
 

@@ -243,6 +243,12 @@ class DynamoSynchronizations:
             for situation, key, data in people
         )
 
+    def remove_people(self, organization_id: str, synchronization_id: str, people: Iterable[tuple[str, str]]) -> None:
+        """Remove people of the plan: (situation, key)."""
+        pk = _parts_key(organization_id, synchronization_id)
+        for situation, key in people:
+            self._table.delete(pk, f"PERSON#{situation}#{key}")
+
     def people(
         self, organization_id: str, synchronization_id: str, situation: str, *, after: str, limit: int
     ) -> tuple[list[Mapping[str, Any]], str]:

@@ -84,6 +84,10 @@ class Survey:
         """Return the pair that a user is in, made of the records that the survey was given."""
         return self._pairs[Side.HUMA].get(user_id)
 
+    def pair_of_employee(self, employee_id: str) -> Pair | None:
+        """Return the pair that an employee is in; see ``pair_of``."""
+        return self._pairs[Side.FORTNOX].get(employee_id)
+
     def is_paired(self, employee_id: str) -> bool:
         """Tell whether an employee has a counterpart."""
         return employee_id in self._pairs[Side.FORTNOX]

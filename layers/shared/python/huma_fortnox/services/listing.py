@@ -1,8 +1,8 @@
 """Who is in a plan, by name: what a run's pages list and search without reading everybody.
 
 With a plan goes an index, a list of names for each situation and one of the people for whom a pair is suggested. It is
-kept in chunks, in the order of the names, and never changes again; so chunks once read are remembered. A page reads
-the chunk it begins in, and further ones only until it is full.
+kept in chunks, in the order of the names, and changes only when somebody is read again; so chunks once read are
+remembered until then. A page reads the chunk it begins in, and further ones only until it is full.
 """
 
 from __future__ import annotations
@@ -50,11 +50,8 @@ class NameIndex:
 
     def add(self, person: PlannedPerson) -> None:
         """Take a person in."""
-        number = person.employee.id if person.employee else ""
-        entry = [person.key, person.name, number, *(change.field for change in person.changes)]
-        self._lists[person.situation.value].append(entry)
-        if person.situation in _ALONE and person.pairings:
-            self._lists[SUGGESTED].append(entry)
+        for name, entry in lists_of(person).items():
+            self._lists[name].append(entry)
 
     @property
     def suggested(self) -> int:
@@ -64,9 +61,31 @@ class NameIndex:
     def save(self, store: SynchronizationStore, organization_id: str, run_id: str) -> None:
         """Keep the lists, sorted."""
         for name, entries in self._lists.items():
-            entries.sort(key=lambda entry: (name_order(entry[1]), entry[0]))
-            for number, start in enumerate(range(0, len(entries), CHUNK)):
-                store.save_chunk(organization_id, run_id, _chunk(name), number, entries[start : start + CHUNK])
+            save_list(store, organization_id, run_id, name, entries)
+
+
+def lists_of(person: PlannedPerson) -> dict[str, Entry]:
+    """Return the lists in which somebody stands who is not in agreement, with what stands there."""
+    number = person.employee.id if person.employee else ""
+    entry = [person.key, person.name, number, *(change.field for change in person.changes)]
+    names = [person.situation.value] if person.situation is not Situation.IN_SYNC else []
+    if person.situation in _ALONE and person.pairings:
+        names.append(SUGGESTED)
+    return dict.fromkeys(names, entry)
+
+
+def save_list(
+    store: SynchronizationStore, organization_id: str, run_id: str, name: str, entries: list[Entry], *, before: int = 0
+) -> None:
+    """Keep a list in the order of its names; ``before`` is how long the list is that it takes the place of."""
+    entries.sort(key=lambda entry: (name_order(entry[1]), entry[0]))
+    for number, start in enumerate(range(0, max(len(entries), before), CHUNK)):
+        store.save_chunk(organization_id, run_id, _chunk(name), number, entries[start : start + CHUNK])
+
+
+def stored_list(store: SynchronizationStore, organization_id: str, run_id: str, name: str) -> list[Entry]:
+    """Return a whole list."""
+    return [entry for _, chunk in store.chunks(organization_id, run_id, _chunk(name)) for entry in chunk]
 
 
 class Listing:
@@ -74,12 +93,21 @@ class Listing:
 
     def __init__(self, store: SynchronizationStore) -> None:
         self._store = store
-        self._remembered: OrderedDict[tuple[str, str, str, int], Sequence[Entry]] = OrderedDict()
+        self._remembered: OrderedDict[tuple[str, str, int, str, int], Sequence[Entry]] = OrderedDict()
 
     def keys(
-        self, organization_id: str, run_id: str, listed: str, *, field: str, name: str, after: str, limit: int
+        self,
+        organization_id: str,
+        run_id: str,
+        listed: str,
+        *,
+        field: str,
+        name: str,
+        after: str,
+        limit: int,
+        version: int = 0,
     ) -> tuple[list[str], str]:
-        """Return a page of the people of a list by key, and where to continue.
+        """Return a page of the people of a list by key, and where to continue; ``version`` counts its changes.
 
         ``field`` leaves those in whom this field differs; ``name`` those who have it in their name, in whatever case,
         or whose EmployeeId it is.
@@ -88,7 +116,7 @@ class Listing:
         number, start = map(int, place.groups()) if place else (0, 0)
         wanted = name.casefold()
         found: list[str] = []
-        while entries := self._chunk(organization_id, run_id, listed, number):
+        while entries := self._chunk((organization_id, run_id, version, listed, number)):
             for offset in range(start, len(entries)):
                 key, called, employee_id, *fields = entries[offset]
                 if field and field not in fields:
@@ -103,8 +131,8 @@ class Listing:
             number, start = number + 1, 0
         return found, ""
 
-    def _chunk(self, organization_id: str, run_id: str, listed: str, number: int) -> Sequence[Entry]:
-        place = (organization_id, run_id, listed, number)
+    def _chunk(self, place: tuple[str, str, int, str, int]) -> Sequence[Entry]:
+        organization_id, run_id, _, listed, number = place
         entries = self._remembered.get(place)
         if entries is None:
             entries = self._store.chunk(organization_id, run_id, _chunk(listed), number) or ()

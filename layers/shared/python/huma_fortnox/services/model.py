@@ -23,6 +23,9 @@ REQUESTS_A_SECOND = 5
 SUGGESTED = "suggested"
 """Name of the list of people who stand apart and for whom a pair is suggested."""
 
+REREAD = "read_again"
+"""Name of the counter of people who were read again while a run waited."""
+
 PERMISSION = "organization-settings"
 """The permission in Huma that lets somebody use the integration's pages and API."""
 

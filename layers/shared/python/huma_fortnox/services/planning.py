@@ -35,7 +35,7 @@ from huma_fortnox.services.snapshot import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from huma_fortnox.domain.outline import DecidedPerson, Option, Outline
     from huma_fortnox.domain.people import FieldSettings
@@ -77,6 +77,20 @@ class Findings:
         return self.people - self.situations[Situation.IN_SYNC.value] + self.to_link
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedAnew:
+    """One person planned anew, with the outline."""
+
+    person: PlannedPerson
+    outline: Outline
+
+    @property
+    def keys(self) -> set[str]:
+        """Return the keys under which the person's halves may have stood before."""
+        user, employee = self.person.user, self.person.employee
+        return {f"{side}:{one.id}" for side, one in (("u", user), ("e", employee)) if one is not None}
+
+
 class Planning:
     """Plans of one run, from its snapshot."""
 
@@ -114,12 +128,7 @@ class Planning:
 
         def keep(people: Sequence[PlannedPerson]) -> None:
             for person in people:
-                candidates = [
-                    survey.as_pair(person.user, employee_of_row(rows[employee_id]))
-                    for employee_id in confirmable(person)
-                    if person.user is not None and employee_id in rows
-                ]
-                keeper.keep(person, survey, candidates)
+                keeper.keep(person, survey, _candidates(person, survey, rows))
             keeper.told(len(people))
 
         for users in self.users(organization_id, run_id):
@@ -132,6 +141,27 @@ class Planning:
         while some := list(islice(alone, CHUNK)):
             keep(survey.plan([], [employee_of_row(rows[employee_id]) for employee_id in some]))
         return keeper.finish()
+
+    def anew(self, organization_id: str, run_id: str, key: str, *, told: Collection[Reason]) -> PlannedAnew | None:
+        """Plan one person of the plan anew among everybody as they were read; ``None`` when nobody read is them.
+
+        ``told`` are the remarks about everybody, which are not repeated.
+        """
+        rows: dict[str, bytes] = {}
+        survey, _ = self._survey(organization_id, run_id, rows)
+        side, _, identifier = key.partition(":")
+        user_id, employee_id = (identifier, "") if side == "u" else ("", identifier)
+        pair = survey.pair_of(user_id) if user_id else survey.pair_of_employee(employee_id)
+        if pair is not None:
+            user_id, employee_id = pair.user.id, pair.employee.id
+        users = [user for page in self.users(organization_id, run_id) for user in page if user.id == user_id]
+        employees = [employee_of_row(rows[employee_id])] if employee_id in rows else []
+        if not users and not employees:
+            return None
+        links = self._links.of_users(organization_id, [user_id]) if pair is not None and pair.linked else {}
+        (person,) = survey.plan(users, employees, links.values())
+        person = replace(person, notes=tuple(note for note in person.notes if note not in told))
+        return PlannedAnew(person, outline_of(person, survey, _candidates(person, survey, rows)))
 
     def _survey(
         self, organization_id: str, run_id: str, rows: dict[str, bytes]
@@ -228,10 +258,10 @@ class _Keeper:
         person = replace(person, notes=told)
         if person.situation is Situation.IN_SYNC:
             found.to_link += not person.linked
-            self._add(IN_SYNC, person_to_json(_by_name(person)))
+            self._add(IN_SYNC, person_to_json(by_name(person)))
             return
         outline = outline_of(person, survey, candidates)
-        self._people.append((person.situation.value, person.key, person_to_json(person) | _with_rivals(outline)))
+        self._people.append((person.situation.value, person.key, kept_person(person, outline)))
         self._names.add(person)
         self._add(OUTLINE, outline_to_json(outline))
         if len(self._people) >= CHUNK:
@@ -285,6 +315,20 @@ def may_clash(data: Mapping[str, Any], decisions: Decisions, *, pair: str = "") 
     return any((direction := decisions.direction(data["key"], key)) and direction.value in to for key, to in rivals)
 
 
+def kept_person(person: PlannedPerson, outline: Outline) -> dict[str, Any]:
+    """Return somebody who is not in agreement as they are kept."""
+    return person_to_json(person) | _with_rivals(outline)
+
+
+def _candidates(person: PlannedPerson, survey: Survey, rows: Mapping[str, bytes]) -> list[PlannedPerson]:
+    """Return the pairs that somebody may confirm of a user who stands apart."""
+    return [
+        survey.as_pair(person.user, employee_of_row(rows[employee_id]))
+        for employee_id in confirmable(person)
+        if person.user is not None and employee_id in rows
+    ]
+
+
 def _with_rivals(outline: Outline) -> dict[str, Any]:
     """Return, as part of a kept person, the fields and directions that would give them a value somebody else has.
 
@@ -305,7 +349,7 @@ def _rivals(options: Iterable[Option]) -> list[list[Any]]:
     return found
 
 
-def _by_name(person: PlannedPerson) -> PlannedPerson:
+def by_name(person: PlannedPerson) -> PlannedPerson:
     """Return a person without any value but the name."""
     user, employee = person.user, person.employee
     return replace(

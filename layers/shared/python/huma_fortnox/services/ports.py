@@ -374,6 +374,10 @@ class SynchronizationStore(Protocol):
         """Keep people of the plan: (situation, key, JSON)."""
         ...
 
+    def remove_people(self, organization_id: str, synchronization_id: str, people: Iterable[tuple[str, str]]) -> None:
+        """Remove people of the plan: (situation, key)."""
+        ...
+
     def people(
         self, organization_id: str, synchronization_id: str, situation: str, *, after: str, limit: int
     ) -> tuple[list[Mapping[str, Any]], str]:

@@ -16,6 +16,7 @@ from huma_fortnox.domain.plan_json import person_from_json
 from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.services.listing import Listing
 from huma_fortnox.services.model import (
+    REREAD,
     SUGGESTED,
     PeoplePage,
     Summary,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from huma_fortnox.services.model import Administrator, DecisionInput, OutcomePage, PersonOutcome
     from huma_fortnox.services.planning import Planning
     from huma_fortnox.services.ports import Clock, ConnectionStore, LinkStore, SynchronizationStore, Workflow
+    from huma_fortnox.services.rereading import Rereading
 
 _APART = tuple(each.value for each in Situation if each not in (Situation.IN_SYNC, Situation.DIFFERS))
 _SUGGESTED_IN = (Situation.ONLY_IN_HUMA.value, Situation.ONLY_IN_FORTNOX.value)
@@ -56,12 +58,14 @@ class Synchronizations:
         links: LinkStore,
         planning: Planning,
         workflow: Workflow,
+        rereading: Rereading,
         clock: Clock,
     ) -> None:
         self._store = store
         self._connections = connections
         self._planning = planning
         self._workflow = workflow
+        self._rereading = rereading
         self._clock = clock
         self._listing = Listing(store)
         self._results = Results(store, links)
@@ -154,7 +158,10 @@ class Synchronizations:
             found, last = self._store.people(*place, "", after=after, limit=limit)
         else:
             listed = SUGGESTED if suggested or situation is None else situation.value
-            keys, last = self._listing.keys(*place, listed, field=field, name=name, after=after, limit=limit)
+            version = run.progress.get(REREAD, 0)
+            keys, last = self._listing.keys(
+                *place, listed, field=field, name=name, after=after, limit=limit, version=version
+            )
             where = _SUGGESTED_IN if listed == SUGGESTED else (listed,)
             by_key = self._store.persons(*place, keys, where)
             found = [by_key[key] for key in keys if key in by_key]
@@ -297,6 +304,16 @@ class Synchronizations:
             _check(decision, planned)
         if not self._store.save_decisions(organization_id, synchronization_id, decisions, by=administrator.user_id):
             raise Conflict("already-applied")
+
+    def read_again(self, administrator: Administrator, synchronization_id: str, key: str, /) -> Situation | None:
+        """Read one blocked person again, from the side they stand on, and plan them anew; nothing else changes.
+
+        Return where the person stands now, ``None`` when they are gone. Raises ``BadRequest`` (``not-in-plan``) for
+        anybody who is not blocked, ``Conflict`` (``plan-not-ready``, ``already-applied``) when the run does not wait.
+        """
+        run = self.get(administrator.organization_id, synchronization_id)
+        self._must_wait(run)
+        return self._rereading.read_again(run, key)
 
     def summary(self, organization_id: str, synchronization_id: str, /) -> Summary:
         """Return exactly what *Synchronize users* would write with the decisions so far."""

@@ -97,6 +97,7 @@ class Api:
             ("GET", RUN, self.synchronization),
             ("GET", RUN + "/people", self.people),
             ("PUT", RUN + "/decisions", self.decide),
+            ("POST", RUN + "/read-again", self.read_again),
             ("GET", RUN + "/summary", self.summary),
             ("POST", RUN + "/apply", self.apply),
             ("POST", RUN + "/cancel", self.cancel),
@@ -229,6 +230,15 @@ class Api:
         decisions = [_decision(Members(item, f"decisions[{index}]")) for index, item in enumerate(given)]
         self._synchronizations.decide(caller.administrator, synchronization_id, decisions)
         return json_answer(None, 204)
+
+    def read_again(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
+        """Read one blocked person again and plan them anew."""
+        caller = self._caller(request, organization_id)
+        body = Members(request.json())
+        key = body.text("person")
+        body.nothing_else()
+        situation = self._synchronizations.read_again(caller.administrator, synchronization_id, key)
+        return json_answer({"situation": situation.value if situation is not None else None})
 
     def summary(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
         """Return exactly what will be written."""

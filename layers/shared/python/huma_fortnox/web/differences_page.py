@@ -51,6 +51,10 @@ LISTS = (
 """The lists of step 1, in the order of their tabs; who stands on one side only belongs to step 2."""
 
 
+GONE = "gone"
+"""Where somebody stands who was read again and is no longer there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What the page shows: a list, the people in it by a field that differs and a part of the name, from a place on."""
@@ -126,6 +130,7 @@ class DifferencesPage:
             next_after=page.after,
             saved=request.query.get("saved") == "1",
             bulk=_bulk(request.query, page.decisions),
+            reread=_reread(request.query.get("reread", "")),
         )
 
     def decide(self, request: Request, synchronization_id: str) -> Response[str]:
@@ -134,6 +139,12 @@ class DifferencesPage:
         wide, restored = wide_of(form.get("wide")), wide_of(form.get("restore"))
         decisions = [*choices_of(form), *pairs_of(form), *(each for each in (wide, restored) if each is not None)]
         kept = self._deciding.keep(session, synchronization_id, decisions)
+        reread = ""
+        if form.get("again"):
+            now = self._deciding.synchronizations.read_again(
+                session.administrator, synchronization_id, form.get("again")
+            )
+            reread = now.value if now is not None else GONE
         if form.get("then") == "continue":
             return see_other(addresses.synchronization(synchronization_id, "new-people"))
         reveal = next((value for name, value in form.pairs if name == "reveal"), None)
@@ -144,10 +155,16 @@ class DifferencesPage:
             reveal=form.get("revealed") if reveal is None else reveal,
             decided=form.get("wide"),
             before=form.get(f"was-wide:{wide.field}") if wide else "",
+            reread=reread,
             saved="1" if kept and wide is None else "",
         )
         place = form.get("undo").partition(":")[2] or reveal or (form.get("revealed") if reveal == "" else "")
         return see_other(f"{address}#{addresses.anchor(place)}" if place else address)
+
+
+def _reread(situation: str) -> str:
+    """Return where somebody stands who was just read again, as far as there is such a place."""
+    return situation if situation in (*Situation, GONE) else ""
 
 
 def counts_of(run: Synchronization) -> dict[str, int]:

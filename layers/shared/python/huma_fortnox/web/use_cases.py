@@ -129,6 +129,10 @@ class Synchronizations(Protocol):
         """Keep decisions; raises ``BadRequest`` (``not-in-plan``) or ``Conflict`` (``already-applied``)."""
         ...
 
+    def read_again(self, administrator: Administrator, synchronization_id: str, key: str, /) -> Situation | None:
+        """Read one blocked person again; return where they stand now, ``None`` when they are gone."""
+        ...
+
     def summary(self, organization_id: str, synchronization_id: str, /) -> Summary:
         """Return exactly what will be written."""
         ...
