@@ -53,7 +53,7 @@ from bench.core import different_employee_record, employee_record, user_record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+    from huma_fortnox.web.routing import Resolver
 
 FEW, MANY = 100, 10_000
 ROUNDS = 15
@@ -138,7 +138,7 @@ class QuickTable:
 class Organization:
     """An organization of some size with its pages; ``after`` is where the second page of step 1 begins."""
 
-    app: APIGatewayHttpResolver
+    app: Resolver
     after: str
 
     def seconds(self, page: str) -> float:

@@ -10,14 +10,14 @@ from huma_fortnox.observability import logger
 from huma_fortnox.web.app import build
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from huma_fortnox.web.routing import Resolver
 
 SECONDS_TO_ANSWER = 2.0
 
 
 @lru_cache(maxsize=1)
-def _application() -> tuple[Application, APIGatewayHttpResolver]:
+def _application() -> tuple[Application, Resolver]:
     application = Application()
     login = application.settings.fortnox_auth_url
     return application, build(application.web, fortnox_login=login, doors=application.doors)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.outcome import Outcome, Reason
 from huma_fortnox.pages.render import render
 from huma_fortnox.pages.texts import texts

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.pages import addresses
 
 if TYPE_CHECKING:

@@ -16,11 +16,9 @@ from huma_fortnox.web.routing import Handler, Route
 from huma_fortnox.web.visitor import refuse
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler.api_gateway import Response
-
     from huma_fortnox.pages.mending import Doors
     from huma_fortnox.services.model import Connection, Session
-    from huma_fortnox.web.http import Request
+    from huma_fortnox.web.http import Request, Response
     from huma_fortnox.web.use_cases import UseCases
     from huma_fortnox.web.visitor import Visitor
 

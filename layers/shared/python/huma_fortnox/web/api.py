@@ -43,11 +43,9 @@ from huma_fortnox.web.statuses import headers_of, status_of
 if TYPE_CHECKING:
     from typing import Any
 
-    from aws_lambda_powertools.event_handler.api_gateway import Response
-
     from huma_fortnox.domain.errors import IntegrationError
     from huma_fortnox.services.model import Administrator
-    from huma_fortnox.web.http import Request
+    from huma_fortnox.web.http import Request, Response
     from huma_fortnox.web.use_cases import UseCases
 
 BASE = "/api/organizations/<organization_id>"
@@ -117,7 +115,7 @@ class Api:
 
     def document(self, request: Request) -> Response[str]:
         """Serve the OpenAPI document; it is no secret and needs no session."""
-        from aws_lambda_powertools.event_handler.api_gateway import Response
+        from huma_fortnox.web.http import Response
 
         return Response(
             status_code=200,

@@ -12,19 +12,16 @@ from huma_fortnox.web.active_pages import ActivePages
 from huma_fortnox.web.api import Api
 from huma_fortnox.web.connection_pages import ConnectionPages
 from huma_fortnox.web.result_pages import ResultPages
-from huma_fortnox.web.routing import resolver
+from huma_fortnox.web.routing import Resolver
 from huma_fortnox.web.synchronization_pages import SynchronizationPages
 from huma_fortnox.web.visitor import Visitor, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-    from aws_lambda_powertools.event_handler.api_gateway import Response
-
     from huma_fortnox.domain.errors import IntegrationError
     from huma_fortnox.pages.mending import Doors
-    from huma_fortnox.web.http import Request
+    from huma_fortnox.web.http import Request, Response
     from huma_fortnox.web.routing import Route
     from huma_fortnox.web.use_cases import UseCases
 
@@ -56,13 +53,13 @@ def build(
     fortnox_login: str = FORTNOX_LOGIN,
     doors: Doors = NOWHERE,
     clock: Callable[[], float] = time.time,
-) -> APIGatewayHttpResolver:
+) -> Resolver:
     """Return the application; ``resolve(event, context)`` answers API Gateway events of payload format 2.0.
 
     ``fortnox_login`` is the address (or origin) of Fortnox's consent page, which the set-up form may lead to.
     ``doors`` are where people are in the two systems. ``clock`` gives Unix seconds.
     """
-    return resolver(routes(use_cases, fortnox_login=fortnox_login, doors=doors, clock=clock), _refuse)
+    return Resolver(routes(use_cases, fortnox_login=fortnox_login, doors=doors, clock=clock), _refuse)
 
 
 def origin(address: str) -> str:

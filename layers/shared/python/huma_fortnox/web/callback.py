@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 from huma_fortnox.domain.errors import IntegrationError, NotSignedIn
 from huma_fortnox.pages import addresses
 from huma_fortnox.web.http import see_other
-from huma_fortnox.web.routing import Route, resolver
+from huma_fortnox.web.routing import Resolver, Route
 from huma_fortnox.web.visitor import Visitor, refuse
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-    from aws_lambda_powertools.event_handler.api_gateway import Response
-
-    from huma_fortnox.web.http import Request
+    from huma_fortnox.web.http import Request, Response
     from huma_fortnox.web.use_cases import UseCases
 
 CALLBACK = "/oauth/fortnox/callback"
@@ -22,7 +19,7 @@ LONGEST_VALUE = 2048
 """Longer values in the callback's query are not Fortnox's."""
 
 
-def build_callback(use_cases: UseCases) -> APIGatewayHttpResolver:
+def build_callback(use_cases: UseCases) -> Resolver:
     """Return the application that receives Fortnox's answer."""
     visitor = Visitor(use_cases.sessions)
 
@@ -33,7 +30,7 @@ def build_callback(use_cases: UseCases) -> APIGatewayHttpResolver:
         # On to a page without the code in its address, whoever looks over a shoulder or into a history.
         return see_other(addresses.HOME)
 
-    return resolver([Route("GET", CALLBACK, callback, _refuse)], refuse)
+    return Resolver([Route("GET", CALLBACK, callback, _refuse)], refuse)
 
 
 def _refuse(request: Request, error: IntegrationError) -> Response[str]:

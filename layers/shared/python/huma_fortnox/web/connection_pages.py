@@ -24,11 +24,9 @@ from huma_fortnox.web.statuses import status_of
 from huma_fortnox.web.visitor import refuse
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler.api_gateway import Response
-
     from huma_fortnox.services.model import Session
     from huma_fortnox.web.active_pages import ActivePages
-    from huma_fortnox.web.http import Form, Request
+    from huma_fortnox.web.http import Form, Request, Response
     from huma_fortnox.web.use_cases import UseCases
     from huma_fortnox.web.visitor import Visitor
 

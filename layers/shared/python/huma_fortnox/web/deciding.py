@@ -16,10 +16,8 @@ from huma_fortnox.web.http import see_other
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aws_lambda_powertools.event_handler.api_gateway import Response
-
     from huma_fortnox.services.model import Session, Synchronization
-    from huma_fortnox.web.http import Form, Request
+    from huma_fortnox.web.http import Form, Request, Response
     from huma_fortnox.web.use_cases import UseCases
     from huma_fortnox.web.visitor import Visitor
 

@@ -33,11 +33,9 @@ from huma_fortnox.web.visitor import refuse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aws_lambda_powertools.event_handler.api_gateway import Response
-
     from huma_fortnox.domain.decisions import Decisions
     from huma_fortnox.services.model import Synchronization
-    from huma_fortnox.web.http import Form, Request
+    from huma_fortnox.web.http import Form, Request, Response
     from huma_fortnox.web.use_cases import UseCases
     from huma_fortnox.web.visitor import Visitor
 

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gzip
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qsl
-
-from aws_lambda_powertools.event_handler.api_gateway import Response
-from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
 from huma_fortnox.domain.errors import BadRequest
 from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from huma_fortnox.services.model import Administrator
+
+Body = TypeVar("Body", str, bytes)
 
 SESSION_COOKIE = "huma_fortnox_session"
 SESSION_SECONDS = 8 * 3600
@@ -217,6 +217,35 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
+@dataclass(slots=True)
+class Response(Generic[Body]):
+    """One HTTP answer; ``cookies`` are the texts of ``Set-Cookie`` headers."""
+
+    status_code: int
+    content_type: str | None
+    body: Body
+    headers: dict[str, str]
+    cookies: list[str] = field(default_factory=list)
+
+    def to_event(self, accepted_encodings: str = "") -> dict[str, Any]:
+        """Return the answer in payload format 2.0, compressed where the reader takes that."""
+        headers = dict(self.headers)
+        if self.content_type is not None:
+            headers["Content-Type"] = self.content_type
+        content = self.body.encode() if isinstance(self.body, str) else self.body
+        if content and "gzip" in accepted_encodings:
+            headers["Content-Encoding"] = "gzip"
+            content = gzip.compress(content, mtime=0)
+        encoded = not isinstance(self.body, str) or "Content-Encoding" in headers
+        return {
+            "statusCode": self.status_code,
+            "headers": headers,
+            "cookies": list(self.cookies),
+            "isBase64Encoded": encoded,
+            "body": base64.b64encode(content).decode() if encoded else self.body,
+        }
+
+
 def page(html: str, status: int = 200, *, policy: str | None = None, **headers: str) -> Response[str]:
     """Return a page; nobody may keep it, for it shows people's data."""
     return Response(
@@ -232,7 +261,7 @@ def page(html: str, status: int = 200, *, policy: str | None = None, **headers: 
     )
 
 
-def see_other(location: str, *, cookies: Sequence[Cookie] = (), policy: str | None = None) -> Response[str]:
+def see_other(location: str, *, cookies: Sequence[str] = (), policy: str | None = None) -> Response[str]:
     """Return a 303, which turns a form into a page that can be reloaded safely."""
     return Response(
         status_code=303,
@@ -292,14 +321,7 @@ def download(content: str, content_type: str, name: str) -> Response[str]:
     )
 
 
-def session_cookie(value: str, seconds: int) -> Cookie:
-    """Return the session cookie; ``seconds`` is at most eight hours, zero removes it."""
-    return Cookie(
-        name=SESSION_COOKIE,
-        value=value,
-        path="/",
-        secure=True,
-        http_only=True,
-        same_site=SameSite.LAX_MODE,
-        max_age=max(0, min(seconds, SESSION_SECONDS)),
-    )
+def session_cookie(value: str, seconds: int) -> str:
+    """Return the session cookie as a header's text; ``seconds`` is at most eight hours, zero removes it."""
+    kept = max(0, min(seconds, SESSION_SECONDS))
+    return f"{SESSION_COOKIE}={value}; Path=/; Max-Age={kept}; HttpOnly; Secure; SameSite=Lax"

@@ -19,10 +19,8 @@ from huma_fortnox.web.http import NotAcceptable, download
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aws_lambda_powertools.event_handler.api_gateway import Response
-
     from huma_fortnox.services.model import Synchronization
-    from huma_fortnox.web.http import Request
+    from huma_fortnox.web.http import Request, Response
     from huma_fortnox.web.use_cases import Synchronizations
 
 LINES = 50_000

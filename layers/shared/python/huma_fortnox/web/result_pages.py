@@ -17,12 +17,10 @@ from huma_fortnox.web.visitor import refuse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aws_lambda_powertools.event_handler.api_gateway import Response
-
     from huma_fortnox.domain.outcome import FieldOutcome
     from huma_fortnox.pages.mending import Doors, Mend, Mending
     from huma_fortnox.services.model import Synchronization
-    from huma_fortnox.web.http import Request
+    from huma_fortnox.web.http import Request, Response
     from huma_fortnox.web.use_cases import UseCases
     from huma_fortnox.web.visitor import Visitor
 

@@ -1,25 +1,23 @@
-"""Routes as a table, and their way onto the resolver.
+"""Routes as a table, and the way from an event to the one that answers it.
 
 The table is the one list of addresses: the resolver, the answer to a wrong method and the check of the OpenAPI
-document all read it.
+document all read it. Powertools' resolvers would do this too, but importing them takes longer than all of our pages.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
-
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from huma_fortnox.domain.errors import Defect, IntegrationError, Unknown
 from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.web.http import MethodNotAllowed, Request
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler.api_gateway import Response
+    from huma_fortnox.web.http import Response
 
 logger = logging.getLogger(__name__)
 
@@ -39,38 +37,48 @@ class Route:
     handler: Handler
     refuse: Refuse
 
-    def matches(self, path: str) -> bool:
-        """Tell whether an address is one of this route's."""
-        pattern = re.sub(r"<\w+>", "[^/]+", re.escape(self.path).replace(r"\<", "<").replace(r"\>", ">"))
-        return re.fullmatch(pattern, path) is not None
+    def variables(self, segments: Sequence[str]) -> dict[str, str] | None:
+        """Return the variables in an address that was cut at its slashes; ``None`` when it is none of this route's."""
+        wanted = self.path.split("/")
+        if len(wanted) != len(segments):
+            return None
+        found = {}
+        for part, given in zip(wanted, segments, strict=True):
+            if part.startswith("<") and given:
+                found[part[1:-1]] = given
+            elif part != given:
+                return None
+        return found
 
 
-def resolver(routes: Sequence[Route], refuse: Refuse) -> APIGatewayHttpResolver:
-    """Return a resolver with these routes; ``refuse`` answers for addresses that are none of them."""
-    app = APIGatewayHttpResolver(enable_validation=False, debug=False)
+class Resolver:
+    """Answers events by the first route that fits, those without variables first; ``refuse`` answers for all others."""
 
-    def register(route: Route) -> None:
-        @app.route(route.path, method=route.method, compress=True)
-        def handle(**variables: str) -> Response[str]:
-            return answer(app.current_event.raw_event, route.handler, route.refuse, variables)
+    def __init__(self, routes: Sequence[Route], refuse: Refuse) -> None:
+        self._routes = sorted(routes, key=lambda route: "<" in route.path)
+        self._refuse = refuse
 
-    for route in routes:
-        register(route)
+    def resolve(self, event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
+        """Answer an API Gateway event of payload format 2.0."""
+        request = Request.from_event(event)
+        segments = request.path.split("/")
+        fitting = [(route, variables) for route in self._routes if (variables := route.variables(segments)) is not None]
+        for route, variables in fitting:
+            if route.method == request.method:
+                response = answer(request, route.handler, route.refuse, variables)
+                break
+        else:
+            allowed = sorted({route.method for route, _ in fitting})
+            response = answer(request, partial(_no_route, allowed), self._refuse, {})
+        return response.to_event(request.headers.get("accept-encoding", ""))
 
-    @app.not_found
-    def not_found(_: Exception) -> Response[str]:
-        def missing(request: Request) -> Response[str]:
-            allowed = sorted({route.method for route in routes if route.matches(request.path)})
-            raise MethodNotAllowed(allowed) if allowed else Unknown("page-unknown")
 
-        return answer(app.current_event.raw_event, missing, refuse, {})
-
-    return app
+def _no_route(allowed: Sequence[str], _request: Request) -> Response[str]:
+    raise MethodNotAllowed(allowed) if allowed else Unknown("page-unknown")
 
 
-def answer(event: dict[str, Any], handler: Handler, refuse: Refuse, variables: dict[str, str]) -> Response[str]:
+def answer(request: Request, handler: Handler, refuse: Refuse, variables: dict[str, str]) -> Response[str]:
     """Handle one request; whatever goes wrong becomes an answer, and only what was not designed is logged."""
-    request = Request.from_event(event)
     try:
         return handler(request, **variables)
     except Defect as error:

@@ -17,11 +17,9 @@ from huma_fortnox.web.statuses import status_of
 from huma_fortnox.web.visitor import refuse
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler.api_gateway import Response
-
     from huma_fortnox.domain.outcome import Reason
     from huma_fortnox.services.model import Session, Synchronization
-    from huma_fortnox.web.http import Request
+    from huma_fortnox.web.http import Request, Response
     from huma_fortnox.web.use_cases import UseCases
     from huma_fortnox.web.visitor import Visitor
 

@@ -17,11 +17,9 @@ from huma_fortnox.web.statuses import headers_of, status_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aws_lambda_powertools.event_handler.api_gateway import Response
-
     from huma_fortnox.domain.errors import IntegrationError
     from huma_fortnox.services.model import Session
-    from huma_fortnox.web.http import Form, Request
+    from huma_fortnox.web.http import Form, Request, Response
     from huma_fortnox.web.use_cases import Sessions
 
 CSRF_FIELD = "csrf"
