@@ -224,6 +224,68 @@ def test_no_answer_of_a_function_is_carried_but_numbers_and_the_decision(placed:
         assert placed.machine is not state_machine()
 
 
+Known = frozenset[str]
+"""What a state's input is known to hold: names one below the root, and whole paths."""
+
+
+def read_paths(state: dict[str, Any]) -> set[str]:
+    """Return the paths of its input that a state cannot do without."""
+    given = {**state.get("Parameters", {}), **state.get("Parameters", {}).get("Payload", {})}
+    given |= state.get("ItemSelector", {})
+    paths = {value for name, value in given.items() if name.endswith(".$")}
+    paths |= {state[name] for name in ("ItemsPath", "OutputPath") if name in state}
+    paths |= {choice["Variable"] for choice in state.get("Choices", ()) if "IsPresent" not in choice}
+    return {path for path in paths if not path.startswith("$$")}
+
+
+def left_by(state: dict[str, Any], known: Known) -> Known:
+    """Return what the next state's input is known to hold when this one went well."""
+    if state["Type"] in ("Choice", "Pass") or state.get("ResultPath", "") is None:
+        return known
+    place = state.get("ResultPath", "$")
+    selected = {f"{place}.{name.removesuffix('.$')}" for name in state.get("ResultSelector", ())}
+    return frozenset(selected) if place == "$" else known | {place} | selected
+
+
+def unlaid(machine: dict[str, Any], known: Known) -> Iterator[tuple[str, str]]:
+    """Yield each state with a path that it reads although no way to it has laid that."""
+    inputs = {machine["StartAt"]: known}
+    open_ends = [machine["StartAt"]]
+    while open_ends:
+        name = open_ends.pop()
+        state = machine["States"][name]
+        after = left_by(state, inputs[name])
+        ways = [(state[key], after) for key in ("Next", "Default") if key in state]
+        ways += [(choice["Next"], after) for choice in state.get("Choices", ())]
+        ways += [(rule["Next"], inputs[name] | {rule["ResultPath"]}) for rule in state.get("Catch", ())]
+        for following, held in ways:
+            common = inputs[following] & held if following in inputs else held
+            if inputs.get(following) != common:
+                inputs[following] = common
+                open_ends.append(following)
+    for name, state in machine["States"].items():
+        # What Step Functions or a function answers as a whole may hold anything: its parts are not followed.
+        laid = inputs[name] | {"$.answer.decision"} if "$.answer" in inputs[name] else inputs[name]
+        yield from ((name, path) for path in read_paths(state) - laid)
+        for branch in state.get("Branches", ()):
+            yield from unlaid(branch, inputs[name])
+        if "ItemProcessor" in state:
+            items = frozenset(f"$.{key.removesuffix('.$')}" for key in state["ItemSelector"])
+            yield from unlaid(state["ItemProcessor"], items)
+
+
+def test_every_path_that_a_state_reads_has_been_laid_by_the_states_before_it() -> None:
+    """Step Functions ends an execution at once, past every Catch, that refers to what is not there."""
+    assert list(unlaid(state_machine(), frozenset({"$.run"}))) == []
+
+
+def test_a_batch_that_had_to_stop_goes_on_until_it_is_through() -> None:
+    inside = OUTERMOST["ApplyChanges"]["ItemProcessor"]["States"]
+    assert inside["ApplyBatch"]["ResultSelector"] == {"more.$": "$.Payload.more"}
+    assert inside["More?"]["Choices"] == [{"Variable": "$.applied.more", "BooleanEquals": True, "Next": "ApplyBatch"}]
+    assert inside["More?"]["Default"] == "BatchDone"
+
+
 def test_maps_are_bounded_and_one_batch_is_applied_at_a_time() -> None:
     maps = {placed.name: placed.state for placed in ALL if placed.state["Type"] == "Map"}
     assert set(maps) == {"ReadUsers", "ApplyChanges"}
