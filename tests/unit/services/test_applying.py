@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -301,6 +302,25 @@ def test_pairs_cost_one_read_of_their_page_and_one_write_each() -> None:
     assert calls.count("employees") == 1
     assert calls.count("update_employee") == 30
     assert len(calls) == 31
+
+
+def test_a_whole_run_reads_every_page_twice_at_most_and_writes_once_a_change() -> None:
+    """Nobody is looked up alone, creations included: they are compared with the pages that were read again."""
+    pairs = [otto_number(number) for number in range(30)]
+    newcomers = [user_record(f"new{number}", email=f"new{number}@example.com") for number in range(7)]
+    unknown = [
+        employee_record(f"9{number}", Email=f"old{number}@example.com", FirstName="Otto", LastName="Exempel")
+        for number in range(6)
+    ]
+    scene = Scene([*[user for user, _ in pairs], *newcomers], [*[employee for _, employee in pairs], *unknown])
+    scene.fortnox.page_size = 8
+    pages = -(-36 // 8)
+    scene.waiting().use(HUMA).create(*[f"u:new{number}" for number in range(7)], *[f"e:9{n}" for n in range(6)])
+    scene.apply().finish()
+    calls = Counter(operation for operation, _ in scene.fortnox.calls)
+    assert calls == {"employees": 2 * pages, "update_employee": 30, "create_employee": 7}
+    assert scene.run.outcomes["done"] >= 30 + 7 + 6
+    assert scene.run.progress["requests_done"] == scene.run.progress["requests"] == pages + 30 + 7
 
 
 # -- crashes and repetitions
