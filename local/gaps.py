@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import importlib.metadata
 import io
+import json
 import logging
 import os
 import shlex
@@ -53,6 +54,7 @@ def fill(*, logs: Path, cache: Path) -> None:
 
     `logs` receives one file a function with everything it prints. `cache` keeps unpacked layers
     between starts, together with the bytecode Python writes beside them, which halves a cold start.
+    A file `dynamodb-usage` beside the logs tells what DynamoDB was asked for and would charge.
     """
     cache.mkdir(parents=True, exist_ok=True)
     run_functions_as_lambda_does(logs=logs, cache=cache)
@@ -61,6 +63,7 @@ def fill(*, logs: Path, cache: Path) -> None:
     complete_http_api_events()
     run_workflows_as_step_functions_does()
     apply_table_settings()
+    meter_dynamodb(logs / DYNAMODB_USAGE)
     accept_alarms_on_metric_math()
     accept_resources_without_local_effect()
 
@@ -561,6 +564,50 @@ def apply_table_settings() -> None:
 
     handlers["create"] = create
     handlers["update"] = update
+
+
+DYNAMODB_USAGE = "dynamodb-usage"
+_USAGE_BYTES = 1024
+_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+
+
+def meter_dynamodb(usage: Path) -> None:
+    """Count DynamoDB's requests by operation, and the write units that AWS would charge for them.
+
+    The emulator knows what a write costs, indexes and transactions included, and tells whoever asks; nobody does
+    here. It does not charge for a write whose condition failed, which costs what the item that is there would.
+    """
+    original = dynamodb.handle_request
+    counted: Properties = {"WriteUnits": 0.0}
+    file = os.open(usage, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+    async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        asked: Properties = {}
+        if operation in _WRITES:
+            asked = json.loads(body)
+            body = json.dumps({"ReturnConsumedCapacity": "TOTAL", **asked}).encode()
+        answer = await original(method, path, headers, body, query)
+        counted[operation] = counted.get(operation, 0) + 1
+        if asked:
+            counted["WriteUnits"] += _write_units(asked, json.loads(answer[2]))
+        # Of one length, so that who reads it finds it whole.
+        os.pwrite(file, json.dumps(counted).encode().ljust(_USAGE_BYTES), 0)
+        return answer
+
+    dynamodb.handle_request = handle_request
+
+
+def _write_units(asked: Properties, answered: Properties) -> float:
+    """Return what a write cost."""
+    if str(answered.get("__type", "")).endswith("ConditionalCheckFailedException"):
+        table = dynamodb._tables[asked["TableName"]]
+        key = asked.get("Key") or asked["Item"]
+        pk, sk = (dynamodb._extract_key_val(key[table[name]]) for name in ("pk_name", "sk_name"))
+        size = dynamodb._item_size_bytes(table["items"].get(pk, {}).get(sk) or {})
+        return float(max(1, -(-size // 1024)))
+    consumed = answered.get("ConsumedCapacity") or []
+    return float(sum(each["CapacityUnits"] for each in (consumed if isinstance(consumed, list) else [consumed])))
 
 
 def _set_time_to_live(table: str, old: Properties, new: Properties) -> None:

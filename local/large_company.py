@@ -82,11 +82,10 @@ def huma_file(mix: Mix, *, seed: int = 1) -> Json:
 def fortnox_file(mix: Mix) -> Json:
     """Return the people file of the Fortnox simulator; who differs does so in a phone number, address or name."""
     employees = [_employee(number) for number in range(mix.people)]
-    for employee in _spread(employees, mix.differing):
-        number = int(employee["EmployeeId"])
-        match number % 3:
+    for place, employee in enumerate(_spread(employees, mix.differing)):
+        match place % 3:
             case 0:
-                employee["Phone1"] = phone(number + 5_000_000)
+                employee["Phone1"] = phone(int(employee["EmployeeId"]) + 3_000_000)
             case 1:
                 employee["Address2"] = f"Gamla {employee['Address2']}"
             case _:

@@ -256,9 +256,25 @@ class Stack:
         path = self._run.folder / "logs" / f"{function}.log"
         return path.read_text().splitlines() if path.exists() else []
 
-    def write_units(self) -> float:
-        """How many write units the tables have consumed since the start, as AWS would charge for them."""
-        return float((self._run.folder / "logs" / "dynamodb-write-units").read_text() or 0)
+    def dynamodb_usage(self) -> dict[str, float]:
+        """How often each operation of DynamoDB was called since the start, and the `WriteUnits` AWS would charge."""
+        text = (self._run.folder / "logs" / "dynamodb-usage").read_text()
+        usage: dict[str, float] = json.loads(text) if text else {"WriteUnits": 0.0}
+        return usage
+
+    def function_seconds(self, function: str) -> float:
+        """How many seconds of processor time the running environments of a function have taken so far."""
+        ticks, named = 0, f"AWS_LAMBDA_FUNCTION_NAME={function}".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if os.getsid(int(process.name)) != self._process.pid:
+                    continue
+                if named not in (process / "environ").read_bytes().split(b"\0"):
+                    continue
+                # After the name, which may hold anything: state is the first, user and system time 12th and 13th.
+                fields = (process / "stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def _get(self, path: str, *, timeout: float = 10.0) -> bytes:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import uuid
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from local.simulator_process import SimulatorProcess
 from local.stack import LOCAL, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
     from local.stack import Mail
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 SENDER = "no-reply@example.com"
 CALLBACK = "/oauth/fortnox/callback"
 WEBHOOK = "/huma/webhook"
+_NONE: Mapping[str, str] = {}
 
 
 class WorldError(Exception):
@@ -64,12 +66,13 @@ class World:
         fortnox_port: int = 0,
         huma_options: Sequence[str] = (),
         fortnox_options: Sequence[str] = (),
+        parameters: Mapping[str, str] = _NONE,
         environ: Mapping[str, str] = os.environ,
     ) -> Self:
         """Start everything; what was started ends when this fails half-way.
 
-        ``port`` is that of our pages. ``*_options`` are command-line options of the simulators. Raises
-        ``WorldError``, ``StackError`` or ``BuildError``.
+        ``port`` is that of our pages. ``*_options`` are command-line options of the simulators, ``parameters`` more
+        of the template's. Raises ``WorldError``, ``StackError`` or ``BuildError``.
         """
         with ExitStack() as closing:
             stack = Stack.launch(port=port)
@@ -103,7 +106,7 @@ class World:
                 huma.start()
             addresses = _addresses(environ, fortnox, huma)
             own = {"Stage": "local", "PublicUrl": stack.api_url, "Sender": SENDER}
-            stack.deploy({**own, **addresses, **_doors(fortnox, huma)})
+            stack.deploy({**own, **addresses, **_doors(fortnox, huma), **parameters})
             stack.client("secretsmanager").put_secret_value(
                 SecretId=stack.outputs["FortnoxAppSecretName"], SecretString=json.dumps(credentials)
             )

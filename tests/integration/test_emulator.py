@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -386,6 +387,30 @@ def test_a_table_expires_items_and_is_encrypted_with_its_key(everything: Stack) 
     assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
     assert encryption["Status"] == "ENABLED"
     assert encryption["KMSMasterKeyArn"] == everything.outputs["KeyArn"]
+
+
+def test_writes_are_counted_as_aws_charges_for_them(everything: Stack) -> None:
+    dynamodb, name = everything.client("dynamodb"), everything.outputs["TableName"]
+
+    def units(write: Callable[..., Any], **arguments: Any) -> float:
+        before = everything.dynamodb_usage()["WriteUnits"]
+        with contextlib.suppress(dynamodb.exceptions.ConditionalCheckFailedException):
+            write(**arguments)
+        return everything.dynamodb_usage()["WriteUnits"] - before
+
+    small, large = ({"pk": {"S": "metered"}, "sk": {"S": str(size)}, "x": {"S": "x" * size}} for size in (10, 2000))
+    assert units(dynamodb.put_item, TableName=name, Item=small) == 1
+    assert units(dynamodb.put_item, TableName=name, Item=large) == 2
+    put = [{"PutRequest": {"Item": item}} for item in (small, large)]
+    assert units(dynamodb.batch_write_item, RequestItems={name: put}) == 3
+    transaction = [{"Put": {"TableName": name, "Item": item}} for item in (small, large)]
+    assert units(dynamodb.transact_write_items, TransactItems=transaction) == 6
+    new = "attribute_not_exists(pk)"
+    assert units(dynamodb.put_item, TableName=name, Item=small, ConditionExpression=new) == 1
+    assert units(dynamodb.put_item, TableName=name, Item=large, ConditionExpression=new) == 2
+    key = {each: large[each] for each in ("pk", "sk")}
+    assert units(dynamodb.get_item, TableName=name, Key=key) == 0
+    assert units(dynamodb.delete_item, TableName=name, Key=key) == 2
 
 
 def test_a_function_uses_table_secret_and_mail(everything: Stack) -> None:

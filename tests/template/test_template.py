@@ -118,16 +118,19 @@ def test_a_function_shares_its_role_with_nobody(function: str) -> None:
     assert "Policies" not in GLOBALS
 
 
+STARS = (":secret:huma-fortnox/${Stage}/organizations/*", ":execution:huma-fortnox-${Stage}-synchronize-users:*")
+
+
 @pytest.mark.parametrize("name", [*FUNCTIONS, *resources("AWS::Serverless::StateMachine")])
 def test_no_right_is_unlimited(name: str) -> None:
-    """The one allowed star is the end of the path under which the organizations' secrets are."""
+    """The allowed stars end the path under which the organizations' secrets are, and the name of a run."""
     for statement in statements_of(template()["Resources"][name]["Properties"]):
         assert set(statement) <= {"Effect", "Action", "Resource", "Condition"}
         for action in listed(statement["Action"]):
             assert re.fullmatch(r"[a-z]+:[A-Za-z]+", action), action
         for resource in listed(statement["Resource"]):
             text = resource if isinstance(resource, str) else str(resource.get("Fn::Sub", ""))
-            assert "*" not in text or text.endswith(":secret:huma-fortnox/${Stage}/organizations/*"), text
+            assert "*" not in text or text.endswith(STARS), text
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

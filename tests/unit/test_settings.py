@@ -38,6 +38,11 @@ def test_what_neither_system_documents_can_be_told() -> None:
     assert settings.huma_account_types == ("local", "iban")
 
 
+@pytest.mark.parametrize(("told", "window"), [("", 5.0), ("0.25", 0.25), ("6", 6.0)])
+def test_the_window_of_fortnox_is_the_published_one_unless_another_is_told(told: str, window: float) -> None:
+    assert Settings.from_env({**NEEDED, "FORTNOX_WINDOW": told}).fortnox_window == window
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
@@ -45,6 +50,7 @@ def test_what_neither_system_documents_can_be_told() -> None:
         ("FORTNOX_CLEARING", "Phone1=null,"),
         ("HUMA_CLEARING", "API_BLANK"),
         ("HUMA_ACCOUNT_TYPES", "national"),
+        *(("FORTNOX_WINDOW", each) for each in ("soon", "0", "-1", "nan", "1e3", "3601")),
     ],
 )
 def test_what_no_client_understands_stops_the_function_at_its_start(variable: str, value: str) -> None:

@@ -74,3 +74,33 @@ def test_the_codes_are_those_of_the_service() -> None:
         workflow = StepFunctionsWorkflow(client, MACHINE)
         workflow.start("org", "run-1")
         workflow.answer("token", "apply")
+
+
+@pytest.mark.parametrize(
+    ("status", "ended"),
+    [
+        ("RUNNING", False),
+        ("PENDING_REDRIVE", False),
+        ("SUCCEEDED", True),
+        ("FAILED", True),
+        ("TIMED_OUT", True),
+        ("ABORTED", True),
+    ],
+)
+def test_whether_a_run_has_ended_is_what_its_execution_says(status: str, ended: bool) -> None:
+    client = client_that_answers(describe_execution={"status": status})
+    assert StepFunctionsWorkflow(client, MACHINE).has_ended("org", "run-1") is ended
+    ((_, arguments),) = client.calls
+    assert arguments == {"executionArn": "arn:aws:states:eu-north-1:000000000000:execution:synchronize-users:run-1"}
+
+
+def test_a_run_that_was_never_begun_has_not_ended() -> None:
+    client = client_that_answers(describe_execution=failure("ExecutionDoesNotExist"))
+    assert StepFunctionsWorkflow(client, MACHINE).has_ended("org", "run-1") is False
+
+
+@pytest.mark.parametrize("outage", [failure("ThrottlingException"), ReadTimeoutError(endpoint_url="url")])
+def test_whether_a_run_has_ended_cannot_be_told_during_an_outage(outage: Exception) -> None:
+    workflow = StepFunctionsWorkflow(client_that_answers(describe_execution=outage), MACHINE)
+    with pytest.raises(TransientError, match="workflow-unavailable"):
+        workflow.has_ended("org", "run-1")

@@ -550,6 +550,12 @@ class FakeWorkflow:
         self.started: list[tuple[str, str]] = []
         self.answers: list[tuple[str, str]] = []
         self.failing: IntegrationError | None = None
+        self.ended: set[str] = set()
+
+    def has_ended(self, organization_id: str, synchronization_id: str) -> bool:
+        if self.failing is not None:
+            raise self.failing
+        return synchronization_id in self.ended
 
     def start(self, organization_id: str, synchronization_id: str) -> None:
         if self.failing is not None:

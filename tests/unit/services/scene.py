@@ -120,6 +120,7 @@ class Scene:
                 leases=lambda _organization_id: self.leases,
                 afterwards=lambda: self.asked.append("done"),
             ),
+            activity=self.activity,
             clock=self.clock,
         )
         self.run_id = ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, IntegrationError, TransientError, Unknown
-from huma_fortnox.domain.outcome import FieldOutcome, Outcome
+from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.services.model import (
@@ -107,6 +108,73 @@ def test_a_run_whose_start_was_lost_is_started_by_whoever_tries_again(scene: Sce
     scene.workflow.started.clear()
     refused(Conflict, "synchronization-running", lambda: scene.runs.start(BOSS))
     assert scene.workflow.started == []
+
+
+# -- runs that nobody carries out any more
+
+
+def stopped(scene: Scene) -> Scene:
+    """Stop the run's workflow from outside."""
+    scene.workflow.ended.add(scene.run_id)
+    return scene
+
+
+def test_a_run_whose_workflow_was_stopped_ends_as_failed_and_the_next_one_starts(scene: Scene) -> None:
+    first = stopped(scene.waiting()).run_id
+    assert scene.start().run_id != first
+    ended = scene.runs.get(ORGANIZATION, first)
+    assert (ended.state, ended.reason) == (State.FAILED, Reason("workflow-stopped"))
+    assert (ended.finished_at, ended.outcomes) == (int(scene.clock.now), {})
+    (entry,) = [entry for _, entry in scene.activity.entries]
+    assert (entry.kind, entry.reason, entry.actor) == ("synchronization-failed", ended.reason, BOSS.name)
+    assert scene.store.running(ORGANIZATION) == scene.run_id
+
+
+def test_what_a_stopped_run_had_done_is_kept_and_counted(scene: Scene) -> None:
+    scene.waiting().use(Direction.USE_HUMA).press()
+    scene.carry_out(scene.prepare()[0])
+    assert stopped(scene).runs.current(ORGANIZATION) is None
+    assert scene.run.outcomes["done"] == 2
+    assert scene.run.outcomes == dict(Counter(each[1] for told in scene.outcomes().values() for each in told))
+
+
+def test_somebody_who_cancels_a_stopped_run_can_start_another(scene: Scene) -> None:
+    first = stopped(scene.waiting()).run_id
+    scene.runs.cancel(BOSS, first)
+    scene.start()
+    assert scene.runs.get(ORGANIZATION, first).state is State.CANCELLED
+
+
+def test_a_stopped_run_that_is_begun_again_by_hand_does_nothing(scene: Scene) -> None:
+    scene.waiting().use(Direction.USE_HUMA).press()
+    batches = scene.prepare()
+    first, _ = stopped(scene).run_id, scene.runs.current(ORGANIZATION)
+    second = scene.start().run_id
+    for batch in batches:
+        assert scene.steps.apply_batch(ORGANIZATION, first, batch) == {"more": False}
+    assert scene.steps.prepare_changes(ORGANIZATION, first) == {"batches": []}
+    scene.steps.summarize(ORGANIZATION, first)
+    scene.steps.unlock(ORGANIZATION, first)
+    assert scene.fortnox.writes() == []
+    assert scene.store.running(ORGANIZATION) == second
+    assert len(scene.activity.entries) == 1
+
+
+def test_a_run_of_which_only_the_e_mail_is_left_keeps_nobody_from_the_next(scene: Scene) -> None:
+    scene.waiting().apply()
+    scene.steps.summarize(ORGANIZATION, scene.run_id)
+    first = scene.run_id
+    second = scene.start().run_id
+    scene.steps.unlock(ORGANIZATION, first)
+    assert scene.store.running(ORGANIZATION) == second
+    assert scene.runs.get(ORGANIZATION, first).state is State.FINISHED
+
+
+def test_a_run_about_which_nobody_can_tell_stays(scene: Scene) -> None:
+    stopped(scene.waiting()).workflow.failing = TransientError("workflow-unavailable")
+    refused(Conflict, "synchronization-running", lambda: scene.runs.start(BOSS))
+    assert scene.runs.current(ORGANIZATION) == scene.run
+    assert scene.state is State.AWAITING_DECISIONS
 
 
 @pytest.mark.parametrize("state", list(ConnectionState))

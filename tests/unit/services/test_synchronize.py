@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from huma_fortnox.domain.errors import (
 )
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.services.model import Cause, ConnectionState, Synchronization, SynchronizationState
+from huma_fortnox.services.ports import UserPage
 
 from tests.unit.services.fakes import employee_record, user_record
 from tests.unit.services.scene import BOSS, ORGANIZATION, Scene, workflow_error
@@ -99,6 +101,26 @@ def test_huma_is_read_fifty_a_page_and_four_pages_a_step() -> None:
     assert [len(ids) for ids in asked] == [50] * 8 + [20]
     assert len(read_users(scene)) == 420
     assert [number for number, _ in scene.store.chunks(ORGANIZATION, scene.run_id, "users")] == [0, 1, 2]
+
+
+def test_service_users_and_who_is_gone_are_not_waited_for() -> None:
+    """Huma's total counts entries of the list, not all of which are people to be read."""
+    scene = people(120)
+    listed = scene.huma.users
+
+    def with_service_users(page: int) -> UserPage:
+        shown = listed(page)
+        return UserPage([user_id for user_id in shown.user_ids if not user_id.endswith("7")], shown.total)
+
+    scene.huma.users = with_service_users  # type: ignore[method-assign]
+    scene.start()
+    steps(scene, "count_users")
+    assert scene.run.progress["users_total"] == 120
+    del scene.huma.records["118"]
+    scene.huma.users = lambda page: replace(with_service_users(page), total=120)  # type: ignore[method-assign]
+    for _ in range(2):
+        steps(scene, "read_user_page", 0)
+    assert scene.run.progress["users_read"] == scene.run.progress["users_total"] == 107
 
 
 def test_an_empty_organization_is_read_and_planned() -> None:

@@ -183,6 +183,7 @@ class Application:
                 leases=lambda organization_id: Leases(self.table, organization_id, clock=self._clock),
                 afterwards=lambda: self.systems.give_back(),
             ),
+            activity=self.activity_store,
             clock=self._clock,
         )
 
@@ -446,6 +447,7 @@ class Application:
     def systems(self) -> RealSystems:
         """Huma and Fortnox."""
         from huma_fortnox.adapters.huma import Unconfirmed
+        from huma_fortnox.adapters.rate_ledger import Limit
         from huma_fortnox.adapters.systems import RealSystems
 
         def lost(organization_id: str, reason: Reason) -> None:
@@ -465,6 +467,7 @@ class Application:
                 "complete_required": self.settings.fortnox_complete_required,
             },
             huma_unconfirmed=Unconfirmed(self.settings.huma_clearing, *self.settings.huma_account_types),
+            limit=Limit(window=self.settings.fortnox_window),
         )
 
     @cached_property

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+FORTNOX_WINDOW = 5.0
+"""Seconds, as Fortnox publishes it."""
+
 _CLEARING = re.compile(r"([A-Za-z0-9]+)=(api-blank|null|empty)")
+_NUMBER = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6})?")
 _ACCOUNT_TYPES = re.compile(r"([A-Za-z_-]+),([A-Za-z_-]+)")
 
 
@@ -30,7 +34,8 @@ class Settings:
 
     ``public_url`` is where browsers, Fortnox and Huma reach us, without a trailing slash. ``secret_prefix`` is the
     name under which each organization has its secret. Names that a function does not need are empty.
-    ``huma_person_url`` and ``fortnox_employee_url`` are as ``pages.mending.Doors`` has them. ``fortnox_clearing``
+    ``huma_person_url`` and ``fortnox_employee_url`` are as ``pages.mending.Doors`` has them. ``fortnox_window`` are the
+    seconds in which Fortnox accepts 25 requests of an organization. ``fortnox_clearing``
     names how single properties are emptied, ``fortnox_complete_required`` whether an update carries e-mail and names
     along, ``huma_clearing`` what empties a value in Huma, and
     ``huma_account_types`` Huma's words for a national and an international account: neither system documents them.
@@ -58,6 +63,7 @@ class Settings:
     fortnox_complete_required: bool = False
     huma_clearing: str = "null"
     huma_account_types: tuple[str, str] = ("national", "international")
+    fortnox_window: float = FORTNOX_WINDOW
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -92,6 +98,7 @@ class Settings:
             fortnox_complete_required=env.get("FORTNOX_COMPLETE_REQUIRED") == "yes",
             huma_clearing=_huma_clearing(env.get("HUMA_CLEARING", "") or "null"),
             huma_account_types=_account_types(env.get("HUMA_ACCOUNT_TYPES", "") or "national,international"),
+            fortnox_window=_seconds(env.get("FORTNOX_WINDOW", "") or str(FORTNOX_WINDOW)),
         )
 
 
@@ -113,3 +120,9 @@ def _account_types(text: str) -> tuple[str, str]:
     if not found:
         raise SettingsError("HUMA_ACCOUNT_TYPES is two words separated by a comma: national, international")
     return found[1], found[2]
+
+
+def _seconds(text: str) -> float:
+    if not _NUMBER.fullmatch(text) or not 0 < float(text) <= 3600:
+        raise SettingsError("FORTNOX_WINDOW is a number of seconds, at most 3600")
+    return float(text)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from huma_fortnox.adapters.consent import FortnoxApp
     from huma_fortnox.adapters.http import HttpPolicy
     from huma_fortnox.adapters.huma import Unconfirmed
+    from huma_fortnox.adapters.rate_ledger import Limit
     from huma_fortnox.adapters.secrets import OrganizationSecrets
     from huma_fortnox.adapters.table import Table
     from huma_fortnox.domain.outcome import Reason
@@ -28,7 +29,8 @@ class RealSystems:
     """``ports.Systems`` over HTTP.
 
     ``on_consent_lost`` hears of the organization whose grant turned out to be gone, and why. ``fortnox_options``
-    (``clearing``, ``complete_required``) and ``huma_unconfirmed`` are as the clients have them.
+    (``clearing``, ``complete_required``) and ``huma_unconfirmed`` are as the clients have them, ``limit`` is what
+    Fortnox accepts of an organization.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class RealSystems:
         on_consent_lost: Callable[[str, Reason], object],
         fortnox_options: Mapping[str, Any] | None = None,
         huma_unconfirmed: Unconfirmed | None = None,
+        limit: Limit | None = None,
     ) -> None:
         self._huma_api_url = huma_api_url
         self._fortnox_api_url = fortnox_api_url
@@ -55,6 +58,7 @@ class RealSystems:
         self._on_consent_lost = on_consent_lost
         self._fortnox_options = fortnox_options or {}
         self._huma_unconfirmed = huma_unconfirmed
+        self._limit = limit
         self._humas: dict[tuple[str, str], Huma] = {}
         self._fortnoxes: dict[str, Fortnox] = {}
         self._budgets: dict[str, SharedRateBudget] = {}
@@ -102,7 +106,8 @@ class RealSystems:
 
     def _open_fortnox(self, organization_id: str) -> Fortnox:
         time_left, http = self._http.deadline.remaining, self._http.for_organization(organization_id)
-        budget = self._budgets[organization_id] = SharedRateBudget(self._table, organization_id, time_left=time_left)
+        budget = SharedRateBudget(self._table, organization_id, limit=self._limit, time_left=time_left)
+        self._budgets[organization_id] = budget
         tokens = self._tokens(organization_id)
         return FortnoxClient(self._fortnox_api_url, tokens, budget, http, **self._fortnox_options)
 

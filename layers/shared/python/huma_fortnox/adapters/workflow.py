@@ -12,6 +12,7 @@ from huma_fortnox.domain.errors import TransientError
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
+_OVER = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 _NOBODY_WAITS = {"TaskDoesNotExist", "TaskTimedOut", "InvalidToken"}
 
 
@@ -32,6 +33,18 @@ class StepFunctionsWorkflow:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise TransientError("workflow-unavailable") from None
+        except BotoCoreError:
+            raise TransientError("workflow-unavailable") from None
+
+    def has_ended(self, organization_id: str, synchronization_id: str) -> bool:
+        """Tell whether the run's execution is over; one that Step Functions does not know was not begun."""
+        execution = f"{self._state_machine.replace(':stateMachine:', ':execution:')}:{synchronization_id}"
+        try:
+            return self._client.describe_execution(executionArn=execution)["status"] in _OVER
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+                raise TransientError("workflow-unavailable") from None
+            return False
         except BotoCoreError:
             raise TransientError("workflow-unavailable") from None
 

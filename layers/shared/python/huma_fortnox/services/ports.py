@@ -500,6 +500,10 @@ class Workflow(Protocol):
         """Start the run; starting it again is fine."""
         ...
 
+    def has_ended(self, organization_id: str, synchronization_id: str) -> bool:
+        """Tell whether the run was started and nobody carries it out any more, however that came."""
+        ...
+
     def answer(self, token: str, decision: str) -> None:
         """Tell a waiting run what was decided: ``apply`` or ``cancel``; an answer nobody waits for is fine."""
         ...

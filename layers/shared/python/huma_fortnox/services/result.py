@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from huma_fortnox.domain.errors import BadRequest
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome
 from huma_fortnox.domain.plan_json import person_from_json
+from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.services.model import OutcomePage, PersonOutcome
 from huma_fortnox.services.planning import IN_SYNC
 from huma_fortnox.services.real_time import PERSON
@@ -116,6 +117,15 @@ def keep_by_outcome(store: SynchronizationStore, organization_id: str, run_id: s
     for outcome in list(waiting):
         keep(outcome)
     return counts
+
+
+def keep_result(store: SynchronizationStore, run: Synchronization) -> Mapping[str, int]:
+    """Keep a run's result by outcome, and return how many changes had each; see ``keep_by_outcome``."""
+    counts = keep_by_outcome(store, run.organization_id, run.id)
+    if run.reached_applying:
+        # Who agreed from the beginning is told of by the plan alone.
+        counts[Outcome.UNCHANGED.value] += run.situations.get(Situation.IN_SYNC.value, 0)
+    return dict(+counts)
 
 
 def _by_outcome(person: PersonOutcome) -> Mapping[str, list[FieldOutcome]]:

@@ -26,6 +26,7 @@ from huma_fortnox.services.model import (
 from huma_fortnox.services.planning import IN_SYNC, may_clash
 from huma_fortnox.services.ports import EMPLOYEES_A_PAGE
 from huma_fortnox.services.result import Results
+from huma_fortnox.services.stopped_runs import StoppedRuns
 from huma_fortnox.services.summary import summarize
 
 if TYPE_CHECKING:
@@ -38,7 +39,14 @@ if TYPE_CHECKING:
     from huma_fortnox.domain.plan_types import PlannedPerson
     from huma_fortnox.services.model import Administrator, DecisionInput, OutcomePage, PersonOutcome
     from huma_fortnox.services.planning import Planning
-    from huma_fortnox.services.ports import Clock, ConnectionStore, LinkStore, SynchronizationStore, Workflow
+    from huma_fortnox.services.ports import (
+        ActivityStore,
+        Clock,
+        ConnectionStore,
+        LinkStore,
+        SynchronizationStore,
+        Workflow,
+    )
     from huma_fortnox.services.rereading import Rereading
 
 _APART = tuple(each.value for each in Situation if each not in (Situation.IN_SYNC, Situation.DIFFERS))
@@ -59,8 +67,10 @@ class Synchronizations:
         planning: Planning,
         workflow: Workflow,
         rereading: Rereading,
+        activity: ActivityStore,
         clock: Clock,
     ) -> None:
+        self._stopped = StoppedRuns(store=store, workflow=workflow, activity=activity, clock=clock)
         self._store = store
         self._connections = connections
         self._planning = planning
@@ -74,8 +84,8 @@ class Synchronizations:
     def start(self, administrator: Administrator) -> Synchronization:
         """Start a run.
 
-        Raises ``Conflict`` (``synchronization-running``, with its id) while another is under way, and
-        ``ConsentNeeded`` (``not-connected``) without a usable connection.
+        One that nobody carries out any more ends first. Raises ``Conflict`` (``synchronization-running``, with its id)
+        while another is under way, and ``ConsentNeeded`` (``not-connected``) without a usable connection.
         """
         organization_id = administrator.organization_id
         if not self._connections.load(organization_id).usable:
@@ -88,6 +98,8 @@ class Synchronizations:
             started_by=administrator,
         )
         holder = self._store.begin(run)
+        if holder != run.id and self._let_go(organization_id, holder):
+            holder = self._store.begin(run)
         if holder != run.id:
             self._start_again(organization_id, holder)
             raise Conflict("synchronization-running", {"synchronization": holder})
@@ -115,6 +127,13 @@ class Synchronizations:
             with suppress(TransientError):
                 self._workflow.start(organization_id, synchronization_id)
 
+    def _let_go(self, organization_id: str, synchronization_id: str) -> bool:
+        """Tell whether a run that has the lock was ended because nobody carries it out any more."""
+        run = self._store.load(organization_id, synchronization_id)
+        with suppress(TransientError):
+            return run is not None and self._stopped.let_go(run)
+        return False
+
     def get(self, organization_id: str, synchronization_id: str, /) -> Synchronization:
         """Return one run of this organization; raises ``Unknown``."""
         run = self._store.load(organization_id, synchronization_id)
@@ -123,9 +142,11 @@ class Synchronizations:
         return run
 
     def current(self, organization_id: str) -> Synchronization | None:
-        """Return the run that is under way, or ``None``."""
+        """Return the run that is under way, or ``None``; one that nobody carries out any more ends here."""
         running = self._store.running(organization_id)
-        return self._store.load(organization_id, running) if running else None
+        if not running or self._let_go(organization_id, running):
+            return None
+        return self._store.load(organization_id, running)
 
     def people(
         self,

@@ -24,7 +24,7 @@ from huma_fortnox.services.model import (
     SynchronizationState,
 )
 from huma_fortnox.services.ports import USERS_A_PAGE
-from huma_fortnox.services.result import keep_by_outcome
+from huma_fortnox.services.result import keep_result
 from huma_fortnox.services.snapshot import EMPLOYEES, USERS, employees_to_json, users_to_json
 
 if TYPE_CHECKING:
@@ -147,13 +147,17 @@ class Synchronize:
             return
         huma = self._systems.huma(organization_id)
         users: list[User] = []
+        entries = 0
         for page in range(number * PAGES_A_STEP, (number + 1) * PAGES_A_STEP):
             listed = huma.users(page)
+            entries += max(0, min(USERS_A_PAGE, listed.total - page * USERS_A_PAGE))
             users += map(read_user, huma.details(listed.user_ids))
             if listed.total <= (page + 1) * USERS_A_PAGE:
                 break
         if self._store.save_chunk(organization_id, run_id, USERS, number, users_to_json(users)):
-            self._store.count(organization_id, run_id, {"users_read": len(users)})
+            # Huma's total counts service users, and who was deleted since: they are not read, and not waited for.
+            counted = {"users_read": len(users), "users_total": len(users) - entries}
+            self._store.count(organization_id, run_id, counted)
 
     def plan(self, organization_id: str, run_id: str) -> dict[str, int]:
         """Compare both sides, keep what was found, and return how many people there is anything to do about."""
@@ -265,7 +269,10 @@ class Synchronize:
 
     def summarize(self, organization_id: str, run_id: str) -> None:
         """Count the outcomes, end the run, and make the connection active after a first run that finished."""
-        counts = keep_by_outcome(self._store, organization_id, run_id)
+        run = self._store.load(organization_id, run_id)
+        if run is None or run.finished_at:
+            return
+        counts = keep_result(self._store, run)
         now = int(self._clock())
         self._store.change(
             organization_id,
@@ -280,12 +287,7 @@ class Synchronize:
             {"state": SynchronizationState.CANCELLED},
             only_from=(SynchronizationState.AWAITING_DECISIONS,),
         )
-        run = self._store.load(organization_id, run_id)
-        if run is None or run.finished_at:
-            return
-        if run.reached_applying:
-            # Who agreed from the beginning is told of by the plan alone.
-            counts[Outcome.UNCHANGED.value] += run.situations.get(Situation.IN_SYNC.value, 0)
+        run = self._store.load(organization_id, run_id) or run
         if run.state is SynchronizationState.FINISHED:
             self._connections.change(
                 organization_id,
@@ -297,7 +299,7 @@ class Synchronize:
         self._log(run)
         # Last, so that a repetition does what this attempt may not have come to, and then nothing.
         done = {"applied": run.progress["to_apply"]} if "to_apply" in run.progress and run.finished else {}
-        self._store.change(organization_id, run_id, {"outcomes": dict(+counts), "finished_at": now, "progress": done})
+        self._store.change(organization_id, run_id, {"outcomes": counts, "finished_at": now, "progress": done})
 
     def unlock(self, organization_id: str, run_id: str) -> None:
         """Let the next run start."""
