@@ -12,7 +12,7 @@ export AWS_DEFAULT_REGION ?= eu-north-1
 export PYTHONPATH := $(PACKAGE):.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test lint format bench soak clean install
+.PHONY: help demo dev test lint format bench soak screenshots clean install
 
 help:
 	@echo "make demo     the whole journey, end to end, printed as a person would see it"
@@ -21,6 +21,7 @@ help:
 	@echo "make lint     ruff, mypy and sam validate alone"
 	@echo "make bench    the measurements the README quotes (one group: make bench ONLY=core)"
 	@echo "make soak     a bounded fault run: everything breaks, nothing may be lost or doubled"
+	@echo "make screenshots  the pictures of the README, from the journey in a real browser (needs Chromium)"
 	@echo "make clean    remove what the others created"
 
 # The stamps are newer than what was installed from, so a second call installs nothing.
@@ -63,6 +64,9 @@ bench: install
 
 soak: install
 	@$(BIN)/python -m local.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+screenshots: install
+	@$(BIN)/python -m local.screenshots
 
 clean:
 	rm -rf $(VENV) $(EMULATOR) .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

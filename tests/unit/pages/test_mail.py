@@ -117,6 +117,7 @@ def test_a_failed_run_says_so_and_why() -> None:
     assert mail.subject == "Fortnox: synchronization failed"
     assert "The consent in Fortnox has been taken back" in mail.text
     assert "Connect again." in mail.text
+    assert "nothing failed" not in mail.text
 
 
 def test_a_cancelled_run_says_so() -> None:
@@ -144,7 +145,7 @@ def test_stopped_bank_changes_are_told_with_their_number() -> None:
     mail = bank_changes_stopped_mail(ACTIVE, changes=6, threshold=5, page_url=URL, locale="en")
     assert mail.subject == "Fortnox: bank account changes wait for you"
     assert "6 bank accounts were changed in Huma within an hour, for Björk & Söner AB; the limit is 5." in mail.text
-    assert "confirm the bank changes on the overview" in mail.text
+    assert "Ask the people concerned, then let the changes through on the overview." in mail.text
 
 
 @pytest.mark.parametrize("locale", locales())

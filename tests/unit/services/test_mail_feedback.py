@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.services.mail_feedback import SHOWN_SECONDS
-from huma_fortnox.services.model import Cause, ConnectionState, MailProblem
+from huma_fortnox.services.model import Cause, ConnectionState, MailProblem, Recipient
 
 from tests.unit.services.real_time_scene import BOSS, ORGANIZATION, RealTimeScene
 
@@ -45,6 +47,16 @@ def test_of_several_addresses_the_one_that_is_told_by_itself_comes_first(scene: 
         scene.mail_feedback.note(ORGANIZATION, each)
     assert shown(scene) == mine
     assert [entry.name for _, entry in scene.activity.entries] == [BOSS.name, ""]
+
+
+def test_where_recipients_are_named_theirs_come_first(scene: RealTimeScene) -> None:
+    settings = scene.connections.load(ORGANIZATION).settings
+    named = replace(settings, recipients=(Recipient("Pay@example.com", "sv"),))
+    scene.connections.change(ORGANIZATION, {"settings": named})
+    theirs = problem(scene, "pay@example.com", age=50)
+    for each in (theirs, problem(scene)):
+        scene.mail_feedback.note(ORGANIZATION, each)
+    assert shown(scene) == theirs
 
 
 def test_another_address_is_told_for_a_while_and_the_present_one_as_long_as_it_lasts(scene: RealTimeScene) -> None:

@@ -545,6 +545,8 @@ def test_a_wrong_address_is_marked_where_it_stands_and_the_others_are_kept_in_th
         ),
         ("confirm-bank-changes", [], ("brake",), "changes of 2 people go to Fortnox now"),
         ("catch-up", [], ("catch-up",), "is being compared"),
+        ("pause", [], ("pause",), "Real time is paused."),
+        ("resume", [], ("resume",), "Real time goes on."),
     ],
 )
 def test_what_waits_can_be_seen_to_and_the_overview_says_that_it_was(
@@ -582,7 +584,7 @@ def test_the_overview_says_nothing_that_was_not_done() -> None:
 def test_disconnecting_asks_once() -> None:
     world = World()
     asked = world.get(f"{HOME}/disconnect")
-    assert "Who is paired with whom is forgotten." in asked.body
+    assert "Who is paired with whom, and what was waiting, is forgotten." in asked.body
     assert world.connect.value.state is ConnectionState.ACTIVE
     assert world.post(f"{HOME}/disconnect").headers["location"] == HOME
     assert "was disconnected" in world.get(HOME).body

@@ -9,7 +9,7 @@ from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.plan_types import Pairing
 from huma_fortnox.pages.texts import locales
-from huma_fortnox.services.model import ConnectionState, SynchronizationState
+from huma_fortnox.services.model import ConnectionState, MailProblem, SynchronizationState
 from huma_fortnox.services.real_time import Brake, Quarantine, RealTime, Reconciliation
 
 from tests.unit.web.fakes import NOW, PLAN, RUN, Answer, World
@@ -240,6 +240,32 @@ def test_stopped_bank_changes_and_failing_changes_are_told_with_what_to_do() -> 
     assert "under way, page 1 of 4" in page.text
     assert [each for each in page.all("form") if each["action"] == f"{HOME}/confirm-bank-changes"]
     assert "Changes in Huma go to Fortnox by themselves." not in page.text
+
+
+@pytest.mark.parametrize("locale", locales())
+def test_while_real_time_is_paused_the_page_says_so_and_offers_nothing_that_needs_it(locale: str) -> None:
+    world = World(locale=locale)
+    world.oversight.value = RealTime(None, Brake(NOW, 6, 5), None, 5)
+    world.connect.value = replace(world.connect.value, paused_since=NOW, paused_by="Astrid Ek")
+    answer = world.get(HOME)
+    _is_a_good_page(answer, locale)
+    page = Page(answer.body)
+    assert "Astrid Ek" in page.text
+    actions = [each["action"] for each in page.all("form")]
+    assert f"{HOME}/resume" in actions
+    assert not {f"{HOME}/{each}" for each in ("pause", "catch-up", "try-again", "removal")} & set(actions)
+
+
+@pytest.mark.parametrize("locale", locales())
+def test_mail_that_does_not_arrive_is_told_with_the_address_and_the_way_to_the_setting(locale: str) -> None:
+    world = World(locale=locale)
+    returned = MailProblem("pay@example.se", Reason("mail-bounced"), NOW, final=True)
+    world.oversight.value = RealTime(threshold=5, mail_problem=returned)
+    answer = world.get(HOME)
+    _is_a_good_page(answer, locale)
+    page = Page(answer.body)
+    assert "pay@example.se" in page.text
+    assert f"{HOME}/settings#recipients" in [each["href"] for each in page.all("a")]
 
 
 def test_the_first_success_is_celebrated_once() -> None:

@@ -12,13 +12,14 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.frozen import dataclass
-from huma_fortnox.domain.outcome import Outcome, Reason
+from huma_fortnox.domain.outcome import Outcome
 from huma_fortnox.pages.render import render
-from huma_fortnox.pages.texts import texts
+from huma_fortnox.pages.texts import Explained, texts
 from huma_fortnox.pages.values import sensitive_keys
 
 if TYPE_CHECKING:
-    from huma_fortnox.pages.texts import Explained, Texts
+    from huma_fortnox.domain.outcome import Reason
+    from huma_fortnox.pages.texts import Texts
     from huma_fortnox.services.model import Connection, PersonOutcome, Synchronization
 
 LISTED_AT_MOST = 50
@@ -81,6 +82,7 @@ def result_mail(
         findings=_gather(outcomes, t),
         button=t("mail.button-result"),
         page_url=page_url,
+        clean=t("mail.nothing-held") if synchronization.outcomes else "",
     )
 
 
@@ -150,7 +152,7 @@ def bank_changes_stopped_mail(
         subject=t("mail.subject-brake"),
         heading=t("mail.brake"),
         lead=t("mail.brake-lead", count=changes, threshold=threshold, company=company),
-        reason=t.reason(Reason("bank-changes-stopped")),
+        reason=Explained(t("mail.brake-ask"), t("mail.brake-advice")),
         counts=[],
         findings=_Findings(),
         button=t("mail.button-overview"),
@@ -213,6 +215,7 @@ def _mail(
     findings: _Findings,
     button: str,
     page_url: str,
+    clean: str = "",
 ) -> Mail:
     context = {
         "t": t,
@@ -222,6 +225,7 @@ def _mail(
         "reason": reason,
         "counts": counts,
         "items": findings.items,
+        "clean": clean,
         "more": findings.items_in_all - len(findings.items),
         "bank": [
             (t(f"mail.bank-{side}", count=findings.bank_in_all[side]), names, findings.bank_in_all[side] - len(names))

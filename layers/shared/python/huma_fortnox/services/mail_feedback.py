@@ -48,9 +48,8 @@ class MailFeedback:
     def pressing(self, connection: Connection) -> MailProblem | None:
         """Return what the page has to tell: of the address that is told by itself, else the latest of another one."""
         problems = sorted(self._problems.all(connection.organization_id), key=lambda each: each.at, reverse=True)
-        told = connection.notify.email if connection.notify else ""
         for problem in problems:
-            if _same(problem.address, told):
+            if any(_same(problem.address, reader.email) for reader in connection.recipients):
                 return problem
         return next((each for each in problems if each.at > self._clock() - SHOWN_SECONDS), None)
 
