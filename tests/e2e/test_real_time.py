@@ -54,7 +54,7 @@ def test_limits_and_readers_are_set_and_the_brake_stops_what_is_more(set_out: Se
     users = walk.users()
     accounts = [users[name]["bankAccount"] for name in SWAPPERS]
     for name, account in zip(SWAPPERS, reversed(accounts), strict=True):
-        walk.edit(name, bankAccount=account)
+        walk.edit(name, bankAccount={"type": "national", **account})
     walk.open()
     eventually(lambda: page.reload() and page.locator(BRAKE).count())
     walk.seen("active-brake")
