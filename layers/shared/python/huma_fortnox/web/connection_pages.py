@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain import email
 from huma_fortnox.domain.errors import BadRequest, HumaKeyRefused, NotAllowed, Unknown
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.pages import addresses, employment
