@@ -188,7 +188,7 @@ def test_somebody_who_was_mended_is_read_again_and_compared(set_out: Set_out) ->
     walk.follow(again.first)
     assert again.count() == blocked
     walk.seen("read-again-still-blocked")
-    without = next(name for name, user in walk.users().items() if not user["email"])
+    without = next(name for name, user in walk.users().items() if not user.get("email"))
     walk.edit(without, email="mended@example.com")
     person = page.locator("section.person").filter(has=page.locator("h3", has_text=without))
     walk.follow(person.locator("button[name=again]"))

@@ -107,15 +107,20 @@ class Scene:
             consent_watch=cast("ConsentWatch", self.watch),
             clock=self.clock,
         )
-        self.runs = Synchronizations(
+        self.runs = self.use_case()
+        self.run_id = ""
+
+    def use_case(self) -> Synchronizations:
+        """Return the administrator's use case as a process has it that has seen nothing yet."""
+        return Synchronizations(
             store=self.store,
             connections=self.connections,
             links=self.links,
-            planning=planning,
+            planning=self.planning,
             workflow=self.workflow,
             rereading=Rereading(
                 store=self.store,
-                planning=planning,
+                planning=self.planning,
                 systems=lambda: self.systems,
                 leases=lambda _organization_id: self.leases,
                 afterwards=lambda: self.asked.append("done"),
@@ -123,7 +128,6 @@ class Scene:
             activity=self.activity,
             clock=self.clock,
         )
-        self.run_id = ""
 
     # -- a run, step by step
 

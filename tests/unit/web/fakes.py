@@ -19,6 +19,7 @@ from huma_fortnox.domain.plan_types import Change, Changed, Pairing, PlannedPers
 from huma_fortnox.pages.mending import NOWHERE
 from huma_fortnox.pages.terms import VERSION
 from huma_fortnox.services.model import (
+    AccountChange,
     Activity,
     ActivityPage,
     Administrator,
@@ -27,6 +28,7 @@ from huma_fortnox.services.model import (
     ConnectionState,
     DecisionInput,
     KeyCheck,
+    NewPerson,
     OrganizationSettings,
     OutcomePage,
     PeoplePage,
@@ -230,12 +232,28 @@ class FakeSynchronizations:
             seconds=75,
             confirm=self.confirm,
             missing=self.missing,
+            decided=self.run.decided,
+            accounts=(
+                AccountChange("fortnox", "u:anna", "Anna Berg", "007", "bank_account", HANDELSBANKEN, UNREADABLE),
+            ),
+            created=(
+                NewPerson("fortnox", "u:new", "Ny Anställd", ""),
+                NewPerson("huma", "e:31", "Bara <b>Fortnox</b>", "31"),
+            ),
         )
 
     def apply(
-        self, administrator: Administrator, synchronization_id: str, /, *, confirmed: Sequence[str]
+        self,
+        administrator: Administrator,
+        synchronization_id: str,
+        /,
+        *,
+        confirmed: Sequence[str],
+        decided: str | None = None,
     ) -> Synchronization:
         self.get(administrator.organization_id, synchronization_id)
+        if decided is not None and decided != self.run.decided:
+            raise Conflict("decided-since")
         if self.missing:
             raise BadRequest(self.missing[0].code)
         if any(reason.code not in confirmed for reason in self.confirm):
@@ -463,6 +481,8 @@ def change(field: str, huma: Any, fortnox: Any, **more: Any) -> Change:
     )
 
 
+HANDELSBANKEN = {"number": "6112 512 028 001", "country": "SE"}
+UNREADABLE = {"ClearingNo": "5202", "BankAccountNo": "6603120"}
 ADDRESS = {
     "line1": "Storgatan 1",
     "line2": "",

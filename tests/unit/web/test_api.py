@@ -282,6 +282,25 @@ def test_people_are_looked_for_by_field_and_name(query: str, keys: list[str]) ->
     assert [each["key"] for each in answer.json()["people"]] == keys
 
 
+def test_the_summary_is_applied_as_it_was_seen() -> None:
+    world = World()
+    world.synchronizations.run = replace(world.synchronizations.run, decided="now")
+    seen = world.call("GET", f"{STEPS}/summary").json()
+    assert seen["accounts"][0] == {
+        "person": "u:anna",
+        "name": "Anna Berg",
+        "employeeId": "007",
+        "to": "fortnox",
+        "huma": "Handelsbanken •••• 8001",
+        "fortnox": "•••• 3120",
+    }
+    assert seen["created"][0] == {"person": "u:new", "name": "Ny Anställd", "in": "fortnox"}
+    before = world.call("POST", f"{STEPS}/apply", {"decided": "before"})
+    assert (before.status, before.json()["error"]["code"]) == (409, "decided-since")
+    assert world.call("POST", f"{STEPS}/apply", {"decided": 1}).status == 400
+    assert world.call("POST", f"{STEPS}/apply", {"decided": seen["decided"]}).status == 202
+
+
 def test_a_blocked_person_is_read_again() -> None:
     world = World()
     answer = world.call("POST", f"{STEPS}/read-again", {"person": "u:nomail"})

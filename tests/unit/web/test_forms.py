@@ -374,6 +374,18 @@ def test_applying_needs_the_confirmations() -> None:
     assert world.synchronizations.confirmed == ["many-bank-accounts"]
 
 
+def test_what_was_decided_after_the_summary_was_opened_is_not_confirmed_with_it() -> None:
+    world = World()
+    world.synchronizations.run = replace(world.synchronizations.run, decided="first")
+    page = Page(world.get(f"{STEPS}/summary").body)
+    [mark] = [each["value"] for each in page.all("input") if each.get("name") == "decided"]
+    world.synchronizations.run = replace(world.synchronizations.run, decided="second")
+    refused = world.post(f"{STEPS}/apply", [("decided", mark)])
+    page = _shows_an_error(refused, 409, "Something was decided after you opened this summary.")
+    [mark] = [each["value"] for each in page.all("input") if each.get("name") == "decided"]
+    assert world.post(f"{STEPS}/apply", [("decided", mark)]).status == 303
+
+
 def test_applying_without_employment_settings_says_where_to_choose_them() -> None:
     world = World()
     world.synchronizations.missing = (Reason("employment-settings-missing"),)

@@ -161,6 +161,18 @@ def test_suggested_pairs_are_a_list_of_their_own() -> None:
     assert [each["value"] for each in page.all("input") if each.get("name") == "pair:new:31"] == ["same", "different"]
 
 
+def test_the_summary_names_whose_account_is_changed_and_who_is_created() -> None:
+    body = World().get(f"{STEPS}/summary").body
+    text = " ".join(Page(body).text.split())
+    assert "Anna Berg no. 007Fortnox•••• 3120Handelsbanken •••• 8001" in text
+    assert "6603120" not in body
+    assert "512 028 001" not in body
+    assert "Ny Anställd" in text
+    assert "… and one more." in text
+    assert "They get the job title Employee and no invitation." in text
+    assert "Bara &lt;b&gt;Fortnox&lt;/b&gt;" in body
+
+
 def test_an_employment_id_cannot_be_sent_to_fortnox() -> None:
     page = Page(World().get(f"{STEPS}/differences").body)
     offered = [each["value"] for each in page.all("input") if each.get("name") == "choice:employment_id:u:anna"]

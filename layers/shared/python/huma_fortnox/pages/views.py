@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from huma_fortnox.domain.plan_types import Change, Pairing, PlannedPerson
     from huma_fortnox.pages.mending import Mend, Mending
     from huma_fortnox.pages.texts import Explained, Texts
-    from huma_fortnox.services.model import PeoplePage
+    from huma_fortnox.services.model import AccountChange, PeoplePage
     from huma_fortnox.services.real_time import HeldPage, HeldPerson
 
 Show = Callable[[str, "Raw", Side], str]
@@ -104,6 +104,17 @@ class PersonView:
     may_create: bool
     create: bool
     create_held: Explained | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """A bank account number that will be written: whose, where, and both numbers in part."""
+
+    name: str
+    employee_id: str
+    side: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +341,19 @@ def _name(party: User | Employee | None) -> str:
 
 def _is_active(party: User | Employee | None) -> bool:
     return party is None or party.active
+
+
+def accounts(changes: Iterable[AccountChange], show: Show) -> list[AccountView]:
+    """Return the bank accounts that will be written, what stands there now and what will."""
+    found = []
+    for each in changes:
+        shown = {
+            Side.HUMA: show(each.field, each.huma, Side.HUMA),
+            Side.FORTNOX: show(each.field, each.fortnox, Side.FORTNOX),
+        }
+        side = Side(each.side)
+        found.append(AccountView(each.name, each.employee_id, each.side, shown[side], shown[side.other]))
+    return found
 
 
 def picture(situations: Mapping[str, int], t: Texts) -> list[Slice]:

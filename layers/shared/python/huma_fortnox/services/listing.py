@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from huma_fortnox.services.ports import SynchronizationStore
 
 CHUNK = 1000
-MOST_REMEMBERED = 64
+MOST_REMEMBERED = 16
 """How many chunks a process remembers."""
 
 _ALONE = (Situation.ONLY_IN_HUMA, Situation.ONLY_IN_FORTNOX)
@@ -93,7 +93,7 @@ class Listing:
 
     def __init__(self, store: SynchronizationStore) -> None:
         self._store = store
-        self._remembered: OrderedDict[tuple[str, str, int, str, int], Sequence[Entry]] = OrderedDict()
+        self._remembered: OrderedDict[tuple[str, str, int, str, int], Sequence[Any]] = OrderedDict()
 
     def keys(
         self,
@@ -116,7 +116,7 @@ class Listing:
         number, start = map(int, place.groups()) if place else (0, 0)
         wanted = name.casefold()
         found: list[str] = []
-        while entries := self._chunk((organization_id, run_id, version, listed, number)):
+        while entries := self.chunk(organization_id, run_id, _chunk(listed), number, version=version):
             for offset in range(start, len(entries)):
                 key, called, employee_id, *fields = entries[offset]
                 if field and field not in fields:
@@ -131,11 +131,12 @@ class Listing:
             number, start = number + 1, 0
         return found, ""
 
-    def _chunk(self, place: tuple[str, str, int, str, int]) -> Sequence[Entry]:
-        organization_id, run_id, _, listed, number = place
+    def chunk(self, organization_id: str, run_id: str, name: str, number: int, *, version: int) -> Sequence[Any]:
+        """Return a chunk of a run's lists, empty behind the last; once read it is remembered for a while."""
+        place = (organization_id, run_id, version, name, number)
         entries = self._remembered.get(place)
         if entries is None:
-            entries = self._store.chunk(organization_id, run_id, _chunk(listed), number) or ()
+            entries = self._store.chunk(organization_id, run_id, name, number) or ()
             if entries:
                 # None are there while the plan is still being made.
                 self._remembered[place] = entries

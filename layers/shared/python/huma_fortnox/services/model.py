@@ -13,7 +13,7 @@ from huma_fortnox.domain.frozen import dataclass
 if TYPE_CHECKING:
     from huma_fortnox.domain.decisions import Decisions, Direction
     from huma_fortnox.domain.outcome import FieldOutcome, Reason
-    from huma_fortnox.domain.people import FieldSettings, Link
+    from huma_fortnox.domain.people import FieldSettings, Link, Raw
     from huma_fortnox.domain.plan_types import PlannedPerson
     from huma_fortnox.services.ports import EmploymentDefaults
 
@@ -297,12 +297,37 @@ class DecisionInput:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountChange:
+    """A bank account number that will be written; ``side`` is where, ``huma`` and ``fortnox`` are the raw values."""
+
+    side: str
+    key: str
+    name: str
+    employee_id: str
+    field: str
+    huma: Raw
+    fortnox: Raw
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """Somebody who will be created on a ``side``; ``employee_id`` is empty for who gets one by that."""
+
+    side: str
+    key: str
+    name: str
+    employee_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """Exactly what *Synchronize users* will write.
 
     ``to_huma`` and ``to_fortnox`` count changes by field key, bank accounts apart in ``bank_accounts`` (by side).
     ``undecided``, ``held``, ``left`` count changes that will not be written. ``seconds`` estimates the run.
-    ``confirm`` lists what needs an explicit confirmation (codes with numbers), empty when nothing does.
+    ``confirm`` lists what needs an explicit confirmation (codes with numbers), empty when nothing does. ``decided`` is
+    that of the run: whoever confirms this summary confirms what was decided by then. ``accounts`` and ``created`` name
+    the first of those whose account is changed and of those who are created.
     """
 
     to_huma: Mapping[str, int]
@@ -316,6 +341,9 @@ class Summary:
     seconds: int
     confirm: tuple[Reason, ...] = ()
     missing: tuple[Reason, ...] = ()
+    decided: str = ""
+    accounts: tuple[AccountChange, ...] = ()
+    created: tuple[NewPerson, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

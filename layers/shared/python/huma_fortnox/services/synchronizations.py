@@ -14,6 +14,7 @@ from huma_fortnox.domain.fields import FIELDS
 from huma_fortnox.domain.outline import Outline, confirmable, confirmed_pairs, with_decisions
 from huma_fortnox.domain.plan_json import person_from_json
 from huma_fortnox.domain.plan_types import Situation
+from huma_fortnox.services.consequences import Consequences
 from huma_fortnox.services.listing import Listing
 from huma_fortnox.services.model import (
     REREAD,
@@ -23,6 +24,7 @@ from huma_fortnox.services.model import (
     Synchronization,
     SynchronizationState,
 )
+from huma_fortnox.services.named import Named
 from huma_fortnox.services.planning import IN_SYNC, may_clash
 from huma_fortnox.services.ports import EMPLOYEES_A_PAGE
 from huma_fortnox.services.result import Results
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from huma_fortnox.domain.decisions import Decisions
     from huma_fortnox.domain.outcome import Outcome
-    from huma_fortnox.domain.outline import DecidedPerson, Option
+    from huma_fortnox.domain.outline import Option
     from huma_fortnox.domain.plan_types import PlannedPerson
     from huma_fortnox.services.model import Administrator, DecisionInput, OutcomePage, PersonOutcome
     from huma_fortnox.services.planning import Planning
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         Workflow,
     )
     from huma_fortnox.services.rereading import Rereading
+    from huma_fortnox.services.summary import Tally
 
 _APART = tuple(each.value for each in Situation if each not in (Situation.IN_SYNC, Situation.DIFFERS))
 _SUGGESTED_IN = (Situation.ONLY_IN_HUMA.value, Situation.ONLY_IN_FORTNOX.value)
@@ -79,7 +82,8 @@ class Synchronizations:
         self._clock = clock
         self._listing = Listing(store)
         self._results = Results(store, links)
-        self._last_decided: tuple[tuple[str, ...], dict[str, DecidedPerson]] = ((), {})
+        self._consequences = Consequences(store, planning)
+        self._named = Named(store, planning)
 
     def start(self, administrator: Administrator) -> Synchronization:
         """Start a run.
@@ -207,7 +211,8 @@ class Synchronizations:
         number, start = (int(part or 0) for part in place.groups()) if place else (0, 0)
         wanted = name.casefold()
         people: list[PlannedPerson] = []
-        while (chunk := self._store.chunk(run.organization_id, run.id, IN_SYNC, number)) is not None:
+        version = run.progress.get(REREAD, 0)
+        while chunk := self._listing.chunk(run.organization_id, run.id, IN_SYNC, number, version=version):
             for offset in range(start, len(chunk)):
                 person = person_from_json(chunk[offset])
                 if wanted and wanted not in person.name.casefold():
@@ -234,12 +239,11 @@ class Synchronizations:
             for pair in shown
             if pair.user is not None and pair.employee is not None
         )
-        decided = self._decided(run, decisions) if clashing else {}
+        clashes = self._consequences.clashes(run, decisions) if clashing else {}
         joined = _joined(pairs)
 
         def as_decided(person: PlannedPerson) -> PlannedPerson:
-            known = decided.get(person.key)
-            return with_decisions(person, decisions, known.clashes if known is not None else {}, settings)
+            return with_decisions(person, decisions, clashes.get(person.key, {}), settings)
 
         apart = (
             replace(person, creates="", create_held=None) if person.key in joined else as_decided(person)
@@ -255,17 +259,6 @@ class Synchronizations:
             pair = self._planning.pair(organization_id, synchronization_id, user_id, employee_id)
             if pair is not None and pair.changes:
                 yield pair
-
-    def _decided(self, run: Synchronization, decisions: Decisions) -> dict[str, DecidedPerson]:
-        """Carry decisions through the whole plan, by person; it is remembered until somebody decides another thing.
-
-        ``run`` must have been read before the ``decisions``: then nothing newer than them has its mark.
-        """
-        mark = (run.organization_id, run.id, run.decided)
-        if self._last_decided[0] != mark:
-            people = self._planning.decided(run.organization_id, run.id, decisions)
-            self._last_decided = (mark, {person.outline.key: person for person in people})
-        return self._last_decided[1]
 
     def _others(
         self, organization_id: str, synchronization_id: str, people: Sequence[PlannedPerson]
@@ -338,33 +331,48 @@ class Synchronizations:
 
     def summary(self, organization_id: str, synchronization_id: str, /) -> Summary:
         """Return exactly what *Synchronize users* would write with the decisions so far."""
-        return self._summary(self.get(organization_id, synchronization_id))
+        run = self.get(organization_id, synchronization_id)
+        tally = self._tally(run)
+        accounts, created = self._named.accounts(run, tally.accounts), self._named.created(run, tally.created)
+        return replace(self._summary(run, tally), accounts=accounts, created=created)
 
-    def _summary(self, run: Synchronization) -> Summary:
-        decisions = self._store.decisions(run.organization_id, run.id)
+    def _tally(self, run: Synchronization) -> Tally:
+        return self._consequences.tally(run, self._store.decisions(run.organization_id, run.id))
+
+    def _summary(self, run: Synchronization, tally: Tally) -> Summary:
         settings = self._connections.load(run.organization_id).settings
         return summarize(
-            self._decided(run, decisions).values(),
+            tally,
             people_in_all=max(1, sum(run.situations.values())),
             pages=math.ceil(run.progress.get("employees_total", 0) / EMPLOYEES_A_PAGE),
             has_employment=settings.employment is not None,
             thresholds=settings.thresholds,
+            decided=run.decided,
         )
 
     def apply(
-        self, administrator: Administrator, synchronization_id: str, /, *, confirmed: Sequence[str]
+        self,
+        administrator: Administrator,
+        synchronization_id: str,
+        /,
+        *,
+        confirmed: Sequence[str],
+        decided: str | None = None,
     ) -> Synchronization:
         """Carry the decisions out: those that were made when this was called, and no later one.
 
-        Raises ``Conflict`` (``already-applied``; ``confirmation-missing`` naming what must be confirmed) and
-        ``BadRequest`` (``employment-settings-missing``).
+        ``decided`` is that of the summary that somebody looked at. Raises ``Conflict`` (``already-applied``;
+        ``decided-since`` when something was decided after that summary; ``confirmation-missing`` naming what must be
+        confirmed) and ``BadRequest`` (``employment-settings-missing``).
         """
         organization_id = administrator.organization_id
         # Somebody may decide something in another browser just now: then what would be written is looked at again.
         for _ in range(_LOOKS):
             run = self.get(organization_id, synchronization_id)
             self._must_wait(run)
-            summary = self._summary(run)
+            if decided is not None and decided != run.decided:
+                raise Conflict("decided-since")
+            summary = self._summary(run, self._tally(run))
             if summary.missing:
                 raise BadRequest(summary.missing[0].code, summary.missing[0].params)
             unconfirmed = [reason for reason in summary.confirm if reason.code not in confirmed]

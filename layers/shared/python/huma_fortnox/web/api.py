@@ -241,18 +241,25 @@ class Api:
     def summary(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
         """Return exactly what will be written."""
         self._caller(request, organization_id)
-        return json_answer(representations.summary(self._synchronizations.summary(organization_id, synchronization_id)))
+        show = shower(self._connect.connection(organization_id).settings.fields)
+        found = self._synchronizations.summary(organization_id, synchronization_id)
+        return json_answer(representations.summary(found, show))
 
     def apply(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:
         """Let the run write what was decided."""
         caller = self._caller(request, organization_id)
         body = Members(request.json())
         confirmed = body.items("confirmed", most=20) if body.has("confirmed") else []
+        decided = body.raw("decided") if body.has("decided") else None
         body.nothing_else()
         for index, code in enumerate(confirmed):
             if not isinstance(code, str):
                 raise invalid(f"confirmed[{index}]", "text")
-        applied = self._synchronizations.apply(caller.administrator, synchronization_id, confirmed=confirmed)
+        if not isinstance(decided, str | None):
+            raise invalid("decided", "text")
+        applied = self._synchronizations.apply(
+            caller.administrator, synchronization_id, confirmed=confirmed, decided=decided
+        )
         return json_answer(representations.synchronization(applied), 202)
 
     def cancel(self, request: Request, organization_id: str, synchronization_id: str) -> Response[str]:

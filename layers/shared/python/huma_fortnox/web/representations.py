@@ -199,8 +199,10 @@ def change(value: Change, key: str, decisions: Decisions, show: Show) -> dict[st
     }
 
 
-def summary(value: Summary) -> dict[str, Any]:
+def summary(value: Summary, show: Show) -> dict[str, Any]:
     """Return exactly what will be written."""
+    from huma_fortnox.domain.people import Side
+
     return {
         "toHuma": dict(value.to_huma),
         "toFortnox": dict(value.to_fortnox),
@@ -213,6 +215,19 @@ def summary(value: Summary) -> dict[str, Any]:
         "seconds": value.seconds,
         "confirm": [each.to_json() for each in value.confirm],
         "missing": [each.to_json() for each in value.missing],
+        "decided": value.decided,
+        "accounts": [
+            {
+                "person": each.key,
+                "name": each.name,
+                "employeeId": each.employee_id,
+                "to": each.side,
+                "huma": show(each.field, each.huma, Side.HUMA) or None,
+                "fortnox": show(each.field, each.fortnox, Side.FORTNOX) or None,
+            }
+            for each in value.accounts
+        ],
+        "created": [{"person": each.key, "name": each.name, "in": each.side} for each in value.created],
     }
 
 

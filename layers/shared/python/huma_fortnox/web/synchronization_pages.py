@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.errors import BadRequest, Conflict
-from huma_fortnox.pages import addresses
-from huma_fortnox.pages.values import field_keys, sensitive_keys
+from huma_fortnox.pages import addresses, views
+from huma_fortnox.pages.values import field_keys, sensitive_keys, shower
 from huma_fortnox.services.model import SynchronizationState
 from huma_fortnox.web.deciding import RUN, Deciding, elsewhere
 from huma_fortnox.web.differences_page import DifferencesPage
@@ -87,6 +87,7 @@ class SynchronizationPages:
         self, request: Request, session: Session, found: Synchronization, error: Reason | None = None, status: int = 200
     ) -> Response[str]:
         summary = self._synchronizations.summary(found.organization_id, found.id)
+        settings = self._connect.connection(found.organization_id).settings
         money = sensitive_keys()
         written = [
             key
@@ -105,6 +106,8 @@ class SynchronizationPages:
             summary=summary,
             written=written,
             nothing=nothing,
+            accounts=views.accounts(summary.accounts, shower(settings.fields)),
+            new_users=settings.new_users,
             error=error,
         )
 
@@ -113,10 +116,13 @@ class SynchronizationPages:
         session, form = self._visitor.post(request)
         try:
             self._synchronizations.apply(
-                session.administrator, synchronization_id, confirmed=list(form.all("confirmed"))
+                session.administrator,
+                synchronization_id,
+                confirmed=list(form.all("confirmed")),
+                decided=form.get("decided"),
             )
         except (BadRequest, Conflict) as error:
-            if error.reason.code not in ("confirmation-missing", "employment-settings-missing"):
+            if error.reason.code not in ("confirmation-missing", "decided-since", "employment-settings-missing"):
                 raise
             _, found = self._deciding.find(request, synchronization_id)
             return self._summary(request, session, found, error.reason, status_of(error))

@@ -138,9 +138,18 @@ class Synchronizations(Protocol):
         ...
 
     def apply(
-        self, administrator: Administrator, synchronization_id: str, /, *, confirmed: Sequence[str]
+        self,
+        administrator: Administrator,
+        synchronization_id: str,
+        /,
+        *,
+        confirmed: Sequence[str],
+        decided: str | None = None,
     ) -> Synchronization:
-        """Let the run write what was decided; ``confirmed`` are the codes of the summary that were confirmed."""
+        """Let the run write what was decided; ``confirmed`` are the codes of the summary that were confirmed.
+
+        With ``decided``, the summary's, raises ``Conflict`` (``decided-since``) when something was decided since.
+        """
         ...
 
     def cancel(self, administrator: Administrator, synchronization_id: str, /) -> Synchronization:

@@ -75,6 +75,15 @@
     if (found) found.focus({ preventScroll: true });
   };
 
+  /* What is said at the lower edge of the screen may have grown over what has the focus. */
+  const uncover = () => {
+    const bar = document.querySelector(".stuck");
+    const { activeElement } = document;
+    if (!bar || bar.contains(activeElement) || !activeElement.form) return;
+    const covered = activeElement.getBoundingClientRect().bottom > bar.getBoundingClientRect().top;
+    if (covered) activeElement.scrollIntoView({ block: "nearest" });
+  };
+
   const goTo = id => {
     const heading = document.getElementById(id);
     if (!heading) return;
@@ -145,7 +154,10 @@
         shown = addressOf(answer.url);
       }
       if (goesTo) goTo(goesTo);
-      else refocus(place);
+      else {
+        refocus(place);
+        uncover();
+      }
       const now = announced(document);
       say(word("saved"), now === before ? "" : now);
     }
