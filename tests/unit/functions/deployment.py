@@ -108,6 +108,7 @@ class _Client:
             raise AttributeError(operation)
 
         def call(**arguments: Any) -> Any:
+            self._cloud.calls.append(operation)
             for action, pattern in needed(self._service, operation, arguments):
                 fitting = {
                     each
@@ -217,6 +218,7 @@ class Cloud:
         self.fortnox, self.huma = fortnox, huma
         self.others = _Others()
         self.used: defaultdict[str, set[Right]] = defaultdict(set)
+        self.calls: list[str] = []
         self.table = boto3.client("dynamodb", region_name="eu-north-1")
         self.secrets = boto3.client("secretsmanager", region_name="eu-north-1")
         self._session = requests.Session()

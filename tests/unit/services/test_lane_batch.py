@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,7 +33,10 @@ PAGE = PageToReconcile("org", "round", 0, "schedule", "", 1)
 
 
 class Pushes:
-    """Notes who was pushed, and raises what is to go wrong for a user; ``gate`` holds everybody until it opens."""
+    """Notes who was pushed, and raises what is to go wrong for a user.
+
+    ``gate`` holds everybody until it opens; each push lasts ``lingers`` seconds.
+    """
 
     def __init__(self, lanes: FakeLaneStore, errors: dict[str, BaseException]) -> None:
         self.pushed: list[tuple[str, str]] = []
@@ -42,6 +46,7 @@ class Pushes:
         self.errors = errors
         self.state = ConnectionState.ACTIVE
         self.gate: threading.Barrier | None = None
+        self.lingers = 0.0
         self._lanes = lanes
 
     def open(self, organization_id: str, user_ids: Sequence[str]) -> Any:
@@ -74,6 +79,7 @@ class Batch:
         if self._pushes.gate is not None:
             assert self.prepared
             self._pushes.gate.wait(5)
+        time.sleep(self._pushes.lingers)
         if event.user_id in self._pushes.errors:
             raise self._pushes.errors[event.user_id]
         return Pushed()
@@ -234,6 +240,7 @@ def test_what_ran_out_of_time_goes_on_at_once() -> None:
 
 def test_what_failed_before_is_tried_with_one_user_first() -> None:
     scene = Scene(side_by_side=4, a=TransientError())
+    scene.pushes.lingers = 0.1
     messages = [message(number, user, received=3) for number, user in enumerate("abcd")]
     assert len(scene.carry(*messages)) == 4
     assert scene.users == [("org", "a")]

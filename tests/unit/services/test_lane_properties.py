@@ -1,22 +1,31 @@
 """The whole lane under a seeded scheduler: whatever happens, in whatever order, Fortnox ends up as Huma is.
 
 People are edited, events come late, twice, in another order or never, either system fails before or after it did what
-it was asked, processes die at every point where something is kept or sent, messages come again. Then the faults stop,
-one reconciliation runs, and each field that can be pushed is equal on both sides. On the way no request to Fortnox
-repeated a value that already stood there.
+it was asked, processes die at every point where something is kept or sent, messages come again, the consent is lost and
+given again, real time is paused and goes on. Then the faults stop, one reconciliation runs, and each field that can be
+pushed is equal on both sides. On the way no request to Fortnox repeated a value that already stood there.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from huma_fortnox.domain.errors import OutcomeUnknown, RateLimited, Refused, TransientError
+from huma_fortnox.domain.errors import (
+    Conflict,
+    ConsentNeeded,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    TransientError,
+)
 from huma_fortnox.domain.fields import FIELDS, Flow, context_of, read_employee, read_user
 from huma_fortnox.domain.people import Side
 from huma_fortnox.domain.readings import agree
+from huma_fortnox.services.model import ConnectionState
 
 from tests.unit.services.fakes import FakeFortnox, FakeHuma, employee_record, user_record
 from tests.unit.services.real_time_scene import BOSS, ORGANIZATION, SETTINGS, RealTimeScene
@@ -59,6 +68,8 @@ class Chance:
             raise Killed
 
     def fail(self, probability: float) -> None:
+        if self.strikes(probability / 10):
+            raise ConsentNeeded("consent-lost")
         if self.strikes(probability):
             raise self.random.choice([TransientError(), OutcomeUnknown(), RateLimited(retry_after=3.0)])
 
@@ -162,9 +173,14 @@ class World:
     def step(self) -> None:
         draw = self.chance.random
         name = draw.choices(
-            ["edit", "deliver", "work", "wait", "duplicate", "catch up", "try again"],
-            [30, 25, 30, 12, 4, 1, 2],
+            ["edit", "deliver", "work", "wait", "duplicate", "catch up", "try again", "reconnect", "pause", "resume"],
+            [30, 25, 30, 12, 4, 1, 2, 4, 1, 3],
         )[0]
+        with suppress(ConsentNeeded, Conflict):
+            self._do(name)
+
+    def _do(self, name: str) -> None:
+        draw = self.chance.random
         match name:
             case "edit":
                 self.edit()
@@ -180,6 +196,12 @@ class World:
                 self.scene.oversight.catch_up(BOSS)
             case "try again":
                 self.scene.oversight.try_again(BOSS)
+            case "reconnect":
+                self.reconnect()
+            case "pause":
+                self.scene.oversight.pause(BOSS)
+            case "resume" if self.scene.connections.load(ORGANIZATION).paused_since:
+                self.scene.oversight.resume(BOSS)
 
     def edit(self) -> None:
         draw = self.chance.random
@@ -222,9 +244,17 @@ class World:
             except Killed:
                 return
 
+    def reconnect(self) -> None:
+        """Give the consent again, where it was lost."""
+        if self.scene.connections.load(ORGANIZATION).state is ConnectionState.NEEDS_REAUTHORIZATION:
+            self.scene.connections.change(ORGANIZATION, {"state": ConnectionState.ACTIVE, "reason": None})
+            self.scene.oversight.reconnected(BOSS)
+
     def come_to_rest(self) -> None:
         """Let the faults stop, what waits be carried, and the night reconcile."""
         self.chance.on = False
+        self.reconnect()
+        self.scene.oversight.resume(BOSS)
         self._exhaust()
         # What was laid aside because process after process died over it, an operator sends back.
         for message in self.scene.lanes.dead:
@@ -314,6 +344,16 @@ def test_the_faults_are_those_of_the_seed_and_there_are_many_of_them() -> None:
             world.step()
         kinds |= {operation for operation, _ in world.scene.fortnox.calls}
     assert {"update_employee", "employee"} <= kinds
+
+
+def test_consents_are_lost_and_pauses_made_on_the_way() -> None:
+    kinds: set[str] = set()
+    for seed in range(20):
+        world = World(seed)
+        for _ in range(STEPS):
+            world.step()
+        kinds |= set(world.scene.activity.kinds())
+    assert {"consent-lost", "paused", "resumed", "push"} <= kinds
 
 
 def test_no_value_ever_stands_in_what_is_kept() -> None:

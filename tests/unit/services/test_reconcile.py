@@ -122,6 +122,22 @@ def test_a_stop_between_the_next_page_and_the_note_loses_and_doubles_nothing(sce
     assert scene.activity.kinds().count("caught-up") == 1
 
 
+def test_a_page_is_over_only_when_the_next_one_is_in_the_lane(scene: RealTimeScene) -> None:
+    changed(scene, 119)
+    scene.oversight.catch_up(BOSS)
+    send_page = scene.lanes.send_page
+
+    def fail_once(*_arguments: Any) -> None:
+        scene.lanes.send_page = send_page  # type: ignore[method-assign]
+        raise TransientError("lane-unavailable")
+
+    scene.lanes.send_page = fail_once  # type: ignore[assignment, method-assign]
+    while scene.lanes.messages:
+        scene.work()
+        scene.clock.now += 10
+    assert names_in_fortnox(scene, 119) == ["Annika"]
+
+
 def test_a_round_under_way_is_not_begun_again_unless_it_stands_still(scene: RealTimeScene) -> None:
     begun = scene.oversight.catch_up(BOSS)
     assert scene.oversight.catch_up(BOSS) == begun
