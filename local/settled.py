@@ -27,6 +27,7 @@ from huma_fortnox.domain.fields import read_employee
 from huma_fortnox.domain.people import FieldSettings, Link, User
 from huma_fortnox.domain.plan import plan, writes
 from huma_fortnox.pages import terms
+from huma_fortnox.pages.addresses import HOME
 from huma_fortnox.services.model import Administrator, ConnectionState, OrganizationSettings
 from huma_fortnox.services.ports import Company, ConsentGranted, EmploymentDefaults, HumaAccess
 from huma_fortnox.settings import Settings
@@ -299,12 +300,21 @@ class Settled:
         """Do what an administrator does whose consent was lost: accept the terms and approve in Fortnox again."""
         asked = self.ask("POST", "/connection", {"termsVersion": terms.VERSION})
         approval = {"account": self.company.account, "password": "demo", "decision": "approve"}
-        http = _http()
-        approved = http.post(asked["authorizationUrl"], data=approval, allow_redirects=False)
-        launch = self.huma.control("POST", "/_sim/launch", self._somebody)["url"]
-        cookie = http.get(launch, allow_redirects=False).headers["Set-Cookie"].split(";")[0]
-        done = http.get(approved.headers["Location"], headers={"Cookie": cookie}, allow_redirects=False)
+        approved = _http().post(asked["authorizationUrl"], data=approval, allow_redirects=False)
+        done = _http().get(approved.headers["Location"], headers=self._session(), allow_redirects=False)
         assert done.status_code == 303, done.status_code
+
+    def page(self) -> str:
+        """Return the integration's first page as the administrator sees it."""
+        answer = _http().get(f"{self.world.public_url}{HOME}", headers=self._session())
+        answer.raise_for_status()
+        return answer.text
+
+    def _session(self) -> dict[str, str]:
+        """Enter from Huma, and return the header with the session's cookie."""
+        launch = self.huma.control("POST", "/_sim/launch", self._somebody)["url"]
+        entered = _http().get(launch, allow_redirects=False)
+        return {"Cookie": entered.headers["Set-Cookie"].split(";")[0]}
 
     def ask(self, method: str, path: str, body: Json | None = None) -> Any:
         """Ask the API as the administrator; ``path`` is what follows the organization. Raises for a refusal."""

@@ -1,10 +1,9 @@
-"""``dataclass(frozen=True, slots=True)`` as ``dataclasses`` has it, made in about a third of the time.
+"""``dataclass(frozen=True, slots=True)`` as ``dataclasses`` has it, made in a third of the time.
 
-``dataclasses`` compiles the methods of every class by itself, half a millisecond each also in Python 3.13: with a
-hundred classes that was a fifth of what a function did before its first event. Here ``__init__`` alone is compiled;
-the other methods are the same code for all classes and are told the names of the fields. To the type checker, and to
-``fields``, ``replace`` and ``asdict``, the classes are dataclasses like any other. What is not frozen with slots is
-left to the standard one.
+``dataclasses`` compiles the methods of each class anew, half a millisecond a class: with a hundred classes that was a
+fifth of what a function did before its first event. Here ``__init__`` alone is compiled; the other methods are the same
+code for all classes and are told the names of the fields. To the type checker, and to ``fields``, ``replace`` and
+``asdict``, the classes are dataclasses like any other. What is not frozen with slots is left to the standard one.
 """
 
 from __future__ import annotations
