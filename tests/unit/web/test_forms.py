@@ -529,6 +529,11 @@ def test_who_gets_the_emails_can_be_named_each_with_a_language() -> None:
     assert list(shown.values()) == ["pay@example.se", "chief@example.no", "", "", ""]
 
 
+def test_the_settings_say_who_accepted_which_terms_and_when() -> None:
+    text = " ".join(Page(World().get(f"{HOME}/settings").body).text.split())
+    assert f"Terms of Service, version {VERSION}: accepted by Astrid Ek, 1 Mar 2026, 11:00:00." in text
+
+
 def test_a_wrong_address_is_marked_where_it_stands_and_the_others_are_kept_in_the_form() -> None:
     rows = [("recipient_1", "pay@example.se"), ("recipient_2", "nobody")]
     page = Page(World().post(f"{HOME}/settings", [*SETTINGS, *rows]).body)

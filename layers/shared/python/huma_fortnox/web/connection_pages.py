@@ -25,7 +25,7 @@ from huma_fortnox.web.statuses import status_of
 from huma_fortnox.web.visitor import refuse
 
 if TYPE_CHECKING:
-    from huma_fortnox.services.model import Session
+    from huma_fortnox.services.model import Connection, Session
     from huma_fortnox.web.active_pages import ActivePages
     from huma_fortnox.web.http import Form, Request, Response
     from huma_fortnox.web.use_cases import UseCases
@@ -178,31 +178,32 @@ class ConnectionPages:
         """Show the settings."""
         session = self._visitor.enter(request)
         connection = self._connect.connection(session.administrator.organization_id)
-        return self._settings(request, session, connection.settings, saved=request.query.get("saved") == "1")
+        return self._settings(request, session, connection, saved=request.query.get("saved") == "1")
 
     def _settings(
         self,
         request: Request,
         session: Session,
-        settings: OrganizationSettings,
+        connection: Connection,
         *,
         saved: bool = False,
         errors: Mapping[str, Reason] | None = None,
         form: Form | None = None,
     ) -> Response[str]:
-        organization_id = session.administrator.organization_id
+        settings = connection.settings
         return self._visitor.show(
             "settings.html",
             request,
             session,
             status=400 if errors else 200,
+            connection=connection,
             settings=settings,
             saved=saved,
             errors=errors or {},
             employment=employment,
             numbers=tuple(NUMBERS),
             given={name: form.get(name) if form else value for name, value in _numbers(settings).items()},
-            usual={"bank_changes_an_hour": self._oversight.state(organization_id).threshold},
+            usual={"bank_changes_an_hour": self._oversight.state(connection.organization_id).threshold},
             recipients=_rows(form) if form else _rows_of(settings),
             languages=locales(),
         )
@@ -210,7 +211,8 @@ class ConnectionPages:
     def change_settings(self, request: Request) -> Response[str]:
         """Replace the settings."""
         session, form = self._visitor.post(request)
-        present = self._connect.connection(session.administrator.organization_id).settings
+        connection = self._connect.connection(session.administrator.organization_id)
+        present = connection.settings
         errors: dict[str, Reason] = {}
         fields = FieldSettings(
             phone_property=form.get("phone_property"),
@@ -247,7 +249,7 @@ class ConnectionPages:
             recipients=recipients,
         )
         if errors:
-            return self._settings(request, session, settings, errors=errors, form=form)
+            return self._settings(request, session, replace(connection, settings=settings), errors=errors, form=form)
         self._connect.change_settings(session.administrator, settings)
         return see_other(addresses.with_query(addresses.SETTINGS, saved="1"))
 
