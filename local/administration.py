@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from local.world import World
 
-TERMS = "2026-11-01"
+TERMS = "2026-11-23"
 EMPLOYMENT = {"personelType": "TJM", "employmentForm": "TV", "salaryForm": "MAN"}
 SETTINGS = {"phoneProperty": "Phone1", "defaultRegion": "SE", "countryName": "Sverige", "employment": EMPLOYMENT}
 OVER = ("finished", "cancelled", "failed")

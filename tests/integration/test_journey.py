@@ -23,7 +23,7 @@ pytestmark = pytest.mark.stack
 
 PROJECT = Path(__file__).parents[2]
 COMPANY = PROJECT / "local" / "demo_company"
-TERMS = "2026-11-01"
+TERMS = "2026-11-23"
 SOMEBODY_ELSES = "5f0c1f0e-1111-4e2a-9a4b-6a7b8c9d0e1f"
 
 

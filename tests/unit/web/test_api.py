@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from dataclasses import replace
 
 import pytest
@@ -548,7 +549,7 @@ def test_a_body_that_is_too_large_is_refused_however_it_is_sent() -> None:
 def test_a_body_in_base64_is_read_as_the_gateway_sends_it() -> None:
     world = World()
     headers = {"content-type": "application/json", "x-csrf-token": CSRF}
-    body = "eyJ0ZXJtc1ZlcnNpb24iOiAiMjAyNi0xMS0wMSJ9"
+    body = b64encode(json.dumps({"termsVersion": VERSION}).encode()).decode()
     assert world.send(event("POST", f"{BASE}/connection", body=body, headers=headers, base64=True)).status == 200
     for broken in ("!!!", "/w=="):
         answer = world.send(event("POST", f"{BASE}/connection", body=broken, headers=headers, base64=True))

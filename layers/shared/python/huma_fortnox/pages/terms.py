@@ -9,7 +9,7 @@ from typing import TypedDict, cast
 
 from huma_fortnox.pages.texts import negotiate
 
-VERSION = "2026-11-01"
+VERSION = "2026-11-23"
 """Changes with every change of meaning in the text; who accepted which version when is recorded."""
 
 
