@@ -279,6 +279,13 @@ def test_every_path_that_a_state_reads_has_been_laid_by_the_states_before_it() -
     assert list(unlaid(state_machine(), frozenset({"$.run"}))) == []
 
 
+def test_nobody_is_waited_for_where_there_is_nothing_to_do() -> None:
+    asked = OUTERMOST[OUTERMOST["Plan"]["Next"]]
+    assert OUTERMOST["Plan"]["ResultSelector"] == {"to_decide.$": "$.Payload.to_decide"}
+    assert asked["Choices"] == [{"Variable": "$.planned.to_decide", "NumericEquals": 0, "Next": "PrepareChanges"}]
+    assert asked["Default"] == "AwaitDecisions"
+
+
 def test_a_batch_that_had_to_stop_goes_on_until_it_is_through() -> None:
     inside = OUTERMOST["ApplyChanges"]["ItemProcessor"]["States"]
     assert inside["ApplyBatch"]["ResultSelector"] == {"more.$": "$.Payload.more"}
