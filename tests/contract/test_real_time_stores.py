@@ -200,6 +200,31 @@ def test_bases_of_a_link_that_is_gone_or_another_are_not_kept_but_the_log_is(sto
     assert len(stores.activity.page(ORGANIZATION, after="", limit=5).entries) == 2
 
 
+def test_no_run_settles_a_field_that_a_push_is_writing_but_by_overtaking_it(stores: Stores) -> None:
+    run, link = stores.synchronizations, Link("anna", "1", {"phone": Base(ONE, ONE), "email": Base(ONE, ONE)})
+    stores.links.save(ORGANIZATION, [link])
+    run.begin(
+        Synchronization("run-1", ORGANIZATION, SynchronizationState.READING, 1, fakes.administrator(ORGANIZATION))
+    )
+    noted = {"phone": [TWO]}
+    assert stores.push.begin(ORGANIZATION, link, noted)
+    assert run.linked(ORGANIZATION, "run-1", ["anna"])["anna"].pushing == {"phone"}
+    assert not run.settle(ORGANIZATION, "run-1", link, [], seen=link, wrote={"phone"})
+    assert run.settle(ORGANIZATION, "run-1", link, [], seen=link, wrote={"email"})
+    crossed = replace(link, bases={**link.bases, "phone": Base("0e", "0e")})
+    assert run.settle(ORGANIZATION, "run-1", crossed, [], seen=link, overtaking=True)
+    assert run.linked(ORGANIZATION, "run-1", ["anna"])["anna"].pushing == frozenset()
+    pushed = Settled("anna", link=replace(link, bases={"phone": Base(TWO, TWO)}), moved=("phone",), begun=noted)
+    stores.push.record(ORGANIZATION, pushed)
+    assert stores.links.link(ORGANIZATION, "anna") == crossed
+    assert stores.push.begin(ORGANIZATION, link, noted)
+    stores.push.record(ORGANIZATION, pushed)
+    kept = stores.links.link(ORGANIZATION, "anna")
+    assert kept is not None
+    assert kept.bases["phone"] == Base(TWO, TWO)
+    assert run.linked(ORGANIZATION, "run-1", ["anna"])["anna"].pushing == frozenset()
+
+
 def test_what_is_begun_is_known_until_it_is_settled(stores: Stores) -> None:
     link = Link("anna", "1", {"phone": Base(ONE, ONE)})
     assert not stores.push.begin(ORGANIZATION, link, {"phone": [TWO]})

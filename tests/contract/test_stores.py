@@ -642,6 +642,16 @@ def test_a_run_settles_nothing_over_a_base_that_moved_meanwhile(running: Stores)
     assert store.linked(ORGANIZATION, RUN, ["1"])["1"].outcomes is None
 
 
+def test_what_a_run_wrote_is_not_settled_where_a_push_moved_its_base_even_back_to_what_it_is_now(
+    running: Stores,
+) -> None:
+    store, first = running.synchronizations, Link("1", "007", {"phone": Base("0a", "0a"), "email": Base("0c", "0c")})
+    running.links.save(ORGANIZATION, [first])
+    running.links.move_bases(ORGANIZATION, replace(first, bases={"phone": Base("0f", "0f")}), ["phone"])
+    assert not store.settle(ORGANIZATION, RUN, first, [], seen=first, wrote={"phone"})
+    assert store.settle(ORGANIZATION, RUN, first, [], seen=first, wrote={"email"})
+
+
 @pytest.mark.parametrize("kept", [None, Link("1", "008")])
 def test_a_run_never_brings_back_a_link_that_is_gone_or_another_by_now(running: Stores, kept: Link | None) -> None:
     if kept:

@@ -10,7 +10,7 @@ import copy
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +147,7 @@ class FakeLinks:
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], Link] = {}
         self.settled: dict[tuple[str, str, str], tuple[FieldOutcome, ...]] = {}
+        self.begun: dict[tuple[str, str], Mapping[str, Sequence[str]]] = {}
         self._lock = threading.Lock()
 
     def link(self, organization_id: str, user_id: str) -> Link | None:
@@ -177,6 +178,8 @@ class FakeLinks:
         link: Link,
         outcomes: Sequence[FieldOutcome],
         seen: Link | None,
+        wrote: Collection[str],
+        overtaking: bool,
     ) -> bool:
         with self._lock:
             kept = self.kept.get((organization_id, link.user_id))
@@ -189,9 +192,14 @@ class FakeLinks:
                     return False
                 before = kept.bases
                 changed = [name for name, base in link.bases.items() if seen.bases.get(name) != base]
-                if any(before.get(name) != seen.bases.get(name) for name in changed):
+                watched = {*changed, *(set(wrote) & link.bases.keys())}
+                if any(before.get(name) != seen.bases.get(name) for name in watched):
+                    return False
+                if set(wrote) & set(self.begun.get((organization_id, link.user_id), ())):
                     return False
                 link = replace(link, bases={name: link.bases[name] for name in changed})
+            if overtaking:
+                self.begun.pop((organization_id, link.user_id), None)
             self.kept[organization_id, link.user_id] = replace(link, bases={**before, **link.bases})
             self.settled[organization_id, run_id, link.user_id] = tuple(outcomes)
             return True
@@ -462,7 +470,11 @@ class FakeSynchronizations:
         self, organization_id: str, synchronization_id: str, user_ids: Iterable[str]
     ) -> Mapping[str, LinkedPerson]:
         return {
-            user_id: LinkedPerson(link, self._links.settled.get((organization_id, synchronization_id, user_id)))
+            user_id: LinkedPerson(
+                link,
+                self._links.settled.get((organization_id, synchronization_id, user_id)),
+                frozenset(self._links.begun.get((organization_id, user_id), ())),
+            )
             for user_id in user_ids
             if (link := self._links.link(organization_id, user_id)) is not None
         }
@@ -475,9 +487,11 @@ class FakeSynchronizations:
         outcomes: Sequence[FieldOutcome],
         *,
         seen: Link | None,
+        wrote: Collection[str] = (),
+        overtaking: bool = False,
     ) -> bool:
         self.before_settle(link.user_id)
-        return self._links.settle(organization_id, synchronization_id, link, outcomes, seen)
+        return self._links.settle(organization_id, synchronization_id, link, outcomes, seen, wrote, overtaking)
 
     def outcomes(
         self, organization_id: str, synchronization_id: str, *, after: str, limit: int

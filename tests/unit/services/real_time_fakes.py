@@ -209,7 +209,7 @@ class FakePushStore:
     ) -> None:
         self.before_record: Callable[[Settled], None] = lambda _settled: None
         self.before_begin: Callable[[Link], None] = lambda _link: None
-        self.begun: dict[tuple[str, str], Begun] = {}
+        self.begun = links.begun
         self.loads = 0
         self.records: list[Settled] = []
         self._connections = connections
@@ -249,7 +249,7 @@ class FakePushStore:
             kept = self._links.link(organization_id, link.user_id)
             if settled.created and kept is None:
                 self._links.save(organization_id, [link])
-            elif not settled.created:
+            elif not settled.created and settled.begun in (None, self.begun.get((organization_id, link.user_id))):
                 self._links.move_bases(organization_id, link, settled.moved)
                 self.begun.pop((organization_id, link.user_id), None)
         for name, digest in settled.claims:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from huma_fortnox.adapters.table import Item, Table
 
+BEGUN = "begun"
+"""The attribute in which a push notes what it is about to write, by field."""
+
 _BASE = "b_"
 _HEXADECIMAL = re.compile(r"(?:[0-9a-f]{2})+")
 

@@ -8,7 +8,7 @@ from huma_fortnox.adapters.activity import activity_item
 from huma_fortnox.adapters.connections import connection_key, organization_key, read_connection
 from huma_fortnox.adapters.held import held_item, held_key, read_held, unchanged
 from huma_fortnox.adapters.lane_state import lane_key, read_lane
-from huma_fortnox.adapters.links import base_attribute, link_attributes, link_key, packed_base, read_link
+from huma_fortnox.adapters.links import BEGUN, base_attribute, link_attributes, link_key, packed_base, read_link
 from huma_fortnox.adapters.table import Write
 from huma_fortnox.adapters.unique_values import claim_item
 from huma_fortnox.domain.errors import TransientError
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from huma_fortnox.adapters.table import Table
     from huma_fortnox.domain.people import Link
     from huma_fortnox.services.real_time import Begun, Settled
-
-
-_BEGUN = "begun"
 
 
 class DynamoPushStore:
@@ -46,7 +43,7 @@ class DynamoPushStore:
             lane=read_lane(found.get(lane)),
             links={user_id: read_link(found[key]) for key, user_id in links.items() if key in found},
             held={user_id: read_held(found[key]) for key, user_id in held.items() if key in found},
-            begun={user_id: begun for key, user_id in links.items() if (begun := found.get(key, {}).get(_BEGUN))},
+            begun={user_id: begun for key, user_id in links.items() if (begun := found.get(key, {}).get(BEGUN))},
             applying=lock in found and self._applies(organization_id, str(found[lock]["run"])),
         )
 
@@ -54,7 +51,7 @@ class DynamoPushStore:
         """Note what is about to be written for a linked user; ``False`` when they are not linked like this any more."""
         noted = self._table.update(
             *link_key(organization_id, link.user_id),
-            assign={_BEGUN: {field: list(digests) for field, digests in begun.items()}},
+            assign={BEGUN: _noted(begun)},
             condition="#employee_id = :employee",
             values={"employee": link.employee_id},
         )
@@ -72,7 +69,7 @@ class DynamoPushStore:
             return
         failed = self._table.transact(writes)
         if failed and link and 0 in failed:
-            # Disconnected, or linked by a run, in between. What was done is told all the same.
+            # Disconnected, or linked or overtaken by a run, in between. What was done is told all the same.
             writes = [*held, *rest]
             failed = self._table.transact(writes) if writes else frozenset()
         if failed:
@@ -95,8 +92,8 @@ class DynamoPushStore:
             Write(
                 key=key,
                 assign=_moved(link, settled.moved),
-                condition="#employee_id = :employee",
-                values={"employee": link.employee_id},
+                condition="#employee_id = :employee" + (f" AND #{BEGUN} = :begun" if settled.begun else ""),
+                values={"employee": link.employee_id, **({"begun": _noted(settled.begun)} if settled.begun else {})},
             )
         ]
 
@@ -109,6 +106,10 @@ class DynamoPushStore:
         return [Write(item=held_item(organization_id, person), condition=condition, values=values)]
 
 
+def _noted(begun: Begun) -> dict[str, list[str]]:
+    return {field: list(digests) for field, digests in begun.items()}
+
+
 def _moved(link: Link, fields: Sequence[str]) -> dict[str, object]:
     bases = {base_attribute(field): packed_base(link.bases[field]) for field in fields}
-    return {**bases, "layout": dict(link.layout), _BEGUN: {}}
+    return {**bases, "layout": dict(link.layout), BEGUN: {}}

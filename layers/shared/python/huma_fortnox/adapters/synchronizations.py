@@ -26,7 +26,7 @@ from huma_fortnox.adapters.connections import (
     state_condition,
     stored,
 )
-from huma_fortnox.adapters.links import base_attribute, link_attributes, link_key, packed_base, read_link
+from huma_fortnox.adapters.links import BEGUN, base_attribute, link_attributes, link_key, packed_base, read_link
 from huma_fortnox.adapters.packing import pack_alone, pack_together, unpack
 from huma_fortnox.adapters.table import Write
 from huma_fortnox.domain.decisions import Decisions, Direction
@@ -36,7 +36,7 @@ from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.services.model import LinkedPerson, PersonOutcome, Synchronization, SynchronizationState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from huma_fortnox.adapters.table import Item, Table
     from huma_fortnox.domain.people import Link
@@ -381,7 +381,11 @@ class DynamoSynchronizations:
         """Return the links of those of these users who have one, and what this run has settled for them."""
         items = self._table.get_many(link_key(organization_id, user_id) for user_id in user_ids)
         return {
-            link.user_id: LinkedPerson(link, _settled(item) if item.get("settled_in") == synchronization_id else None)
+            link.user_id: LinkedPerson(
+                link,
+                _settled(item) if item.get("settled_in") == synchronization_id else None,
+                frozenset(item.get(BEGUN, ())),
+            )
             for item in items
             for link in [read_link(item)]
         }
@@ -394,12 +398,10 @@ class DynamoSynchronizations:
         outcomes: Sequence[FieldOutcome],
         *,
         seen: Link | None,
+        wrote: Collection[str] = (),
+        overtaking: bool = False,
     ) -> bool:
-        """Keep the bases that a run moves together with what became of the person, all or nothing.
-
-        ``seen`` is the link as it was when the run looked: bases that are the same in both are left alone. ``False``
-        when one of the others moved meanwhile, or somebody else made the link, or took it away.
-        """
+        """Keep the bases that a run moves together with what became of the person; see ``ports``."""
         attributes = link_attributes(link)
         if seen is None:
             condition, values = "attribute_not_exists(pk)", dict[str, Any]()
@@ -409,12 +411,17 @@ class DynamoSynchronizations:
                 name, before = base_attribute(field), seen.bases.get(field)
                 if before == base:
                     del attributes[name]
-                elif before is None:
+                    if field not in wrote:
+                        continue
+                if before is None:
                     conditions.append(f"attribute_not_exists(#{name})")
                 else:
                     conditions.append(f"#{name} = :seen_{name}")
                     values[f"seen_{name}"] = packed_base(before)
+            conditions += [f"attribute_not_exists(#{BEGUN}.#{field})" for field in sorted(wrote)]
             condition = " AND ".join(conditions)
+        if overtaking:
+            attributes[BEGUN] = {}
         attributes["settled_in"] = synchronization_id
         attributes["settled"] = pack_alone([outcome.to_json() for outcome in outcomes])
         key = link_key(organization_id, link.user_id)

@@ -431,8 +431,9 @@ class _Batch:
         made one that no value has, and the user goes to the lane: the next push carries what Huma has.
         """
         seen = person.linked.link if person.linked else None
+        wrote, overtaking = done.wrote, False
         for _ in range(_SETTLES):
-            if self._store.settle(*self._place, link, done.outcomes, seen=seen):
+            if self._store.settle(*self._place, link, done.outcomes, seen=seen, wrote=wrote, overtaking=overtaking):
                 self._push_again(link)
                 return
             now = self._store.linked(*self._place, [link.user_id]).get(link.user_id)
@@ -441,10 +442,11 @@ class _Batch:
                 return
             before = seen.bases if seen else {}
             moved = {name for name, base in now.link.bases.items() if base != before.get(name)}
-            bases = dict(link.bases)
-            for name in moved & bases.keys():
-                bases[name] = self._crossed(name) if name in done.wrote else now.link.bases[name]
+            crossed = done.wrote & (moved | now.pushing)
+            bases = {**link.bases, **{name: now.link.bases[name] for name in moved & link.bases.keys()}}
+            bases |= {name: self._crossed(name) for name in crossed}
             link, seen = replace(link, bases=bases), now.link
+            wrote, overtaking = wrote - crossed, overtaking or bool(crossed & now.pushing)
         raise TransientError("state-unavailable", {"code": "contended"})
 
     def _crossed(self, name: str) -> Base:

@@ -259,10 +259,14 @@ class Synchronization:
 
 @dataclass(frozen=True, slots=True)
 class LinkedPerson:
-    """A link, and what the run that asks has settled for the person, ``None`` when it has not."""
+    """A link, and what the run that asks has settled for the person, ``None`` when it has not.
+
+    ``pushing`` are the fields that a push is writing just now, or was when it was cut off.
+    """
 
     link: Link
     outcomes: tuple[FieldOutcome, ...] | None = None
+    pushing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

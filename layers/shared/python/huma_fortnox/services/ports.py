@@ -7,7 +7,7 @@ All methods raise the errors of ``domain.errors`` and nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -433,11 +433,15 @@ class SynchronizationStore(Protocol):
         outcomes: Sequence[FieldOutcome],
         *,
         seen: Link | None,
+        wrote: Collection[str] = (),
+        overtaking: bool = False,
     ) -> bool:
         """Keep the bases that a run moves together with what became of the person, all or nothing.
 
         ``seen`` is the link as it was when the run looked: bases that are the same in both are left alone. ``False``
-        when one of the others moved meanwhile, or somebody else made the link, or took it away.
+        when one of the others moved meanwhile, or somebody else made the link, or took it away. So also when a push has
+        moved the base of a field that was ``wrote`` here, were it back to what it is in both, or is just writing it;
+        with ``overtaking`` what pushes are writing is let be, and they do not record it.
         """
         ...
 

@@ -474,6 +474,7 @@ class _OneUser:
                     user_id=self._event.user_id,
                     link=link if touched else None,
                     moved=tuple(moved or ()),
+                    begun=self._begun or None,
                     held=held if changed else None,
                     claims=self._claims(link, wrote),
                     activity=self._activity(name, told) if told else None,

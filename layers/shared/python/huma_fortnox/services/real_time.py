@@ -178,12 +178,14 @@ class Settled:
 
     ``link`` with the fields in ``moved`` has new bases, and nothing of it is begun any more; with ``created`` the whole
     link is new. ``held`` replaces what is held of the user (an empty one removes it), ``None``
-    leaves it. ``claims`` are the unique values that the user has from now on, by (field, digest).
+    leaves it. ``begun`` is what the push has noted to write, if it has: where a run has taken that back meanwhile, the
+    bases are not kept. ``claims`` are the unique values that the user has from now on, by (field, digest).
     """
 
     user_id: str
     link: Link | None = None
     moved: tuple[str, ...] = ()
+    begun: Begun | None = None
     created: bool = False
     held: HeldPerson | None = None
     claims: tuple[tuple[str, str], ...] = ()
