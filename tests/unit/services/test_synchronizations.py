@@ -187,6 +187,13 @@ def test_a_run_needs_a_usable_connection(scene: Scene, state: ConnectionState) -
         assert scene.runs.current(ORGANIZATION) is None
 
 
+def test_users_can_be_synchronized_while_real_time_is_paused(scene: Scene) -> None:
+    scene.connections.change(ORGANIZATION, {"state": ConnectionState.ACTIVE, "paused_since": 1, "paused_by": BOSS.name})
+    run = scene.start().run
+    assert scene.workflow.started == [(ORGANIZATION, run.id)]
+    assert scene.connections.load(ORGANIZATION).paused_since == 1
+
+
 def test_a_workflow_that_does_not_start_leaves_no_lock_behind(scene: Scene) -> None:
     scene.workflow.failing = TransientError("workflow-unavailable")
     refused(TransientError, "workflow-unavailable", lambda: scene.runs.start(BOSS))

@@ -295,6 +295,8 @@ class SharedRateBudget:
                 self._look()
             before, now = self._monotonic(), self._clock()
             ledger = self._standing()
+            # From here on what is left of a rest is known, whenever the write is answered.
+            stood = self._monotonic()
             keep, give, take = self._settlement(ledger, before, leave=leave)
             settled = self._settled(ledger, keep, give, take, before, now, leave=leave)
             try:
@@ -307,10 +309,10 @@ class SharedRateBudget:
                 self._looked_at = -math.inf
                 continue
             after = self._monotonic()
-            self._permits = keep + [_Permit(after + rest.left) for rest in ledger.free[:take]]
+            self._permits = keep + [_Permit(stood + rest.left) for rest in ledger.free[:take]]
             self._held_until = (before + HOLD, now + HOLD)
             self._renew_at = before + HOLD * (1 - RENEW[0] - self._jitter() * (RENEW[1] - RENEW[0]))
-            self._ledger, self._seen_at, self._looked_at = settled, after, after
+            self._ledger, self._seen_at, self._looked_at = settled, stood, after
             self._registered, self._waited = not leave, False
             return
         raise TransientError("rate-budget-contended", retry_after=1.0)
