@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 import threading
 import time
 from collections import Counter
@@ -241,6 +242,27 @@ def test_one_worker_alone_has_the_whole_budget_at_almost_no_cost() -> None:
     assert company.refused == []
     assert len(company.accepted) >= 0.985 * 1500
     assert company.writes_per_request() <= 0.05
+
+
+def test_giving_permits_back_between_batches_costs_nothing_of_the_rate_however_slow_dynamodb_is() -> None:
+    company, seconds = Company(dynamodb=(0.05, 0.05), work=(0.01, 0.01), way=(0.001, 0.001)), 60.0
+    chance = random.Random(1)
+
+    def work() -> None:
+        budget = company.budget(0)
+        while company.time.now < seconds:
+            for _ in range(10):
+                budget.acquire()
+                company.request(0, chance)
+                budget.answered()
+            budget.give_back()
+
+    company.time.run(work)
+    assert company.refused == []
+    cycles = [
+        later - earlier for (earlier, _), (later, _) in zip(company.accepted, company.accepted[25:], strict=False)
+    ]
+    assert statistics.median(cycles) < LIMIT.rest + 0.02
 
 
 def test_long_requests_of_even_duration_cost_nothing() -> None:
