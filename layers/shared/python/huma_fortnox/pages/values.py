@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,17 @@ from huma_fortnox.domain.decisions import Direction
 if TYPE_CHECKING:
     from huma_fortnox.domain.people import FieldSettings, Raw, Side
     from huma_fortnox.domain.plan_types import Change, PlannedPerson
+
+
+Parts = tuple[tuple[str, bool], ...]
+"""A value in pieces, each with whether it differs from the other side's."""
+
+_Piece = tuple[str, str, bool]
+"""What stands on either side, and whether that differs."""
+
+_WORD = re.compile(r"\S+\s*")
+_SEVERAL = 4
+"""Words from which on a value is compared word by word: addresses, not numbers and names."""
 
 
 def shower(settings: FieldSettings, *, masked: bool = True) -> Callable[[str, Raw, Side], str]:
@@ -77,14 +89,25 @@ def person_name(person: PlannedPerson) -> str:
     return person.key
 
 
-def marked(one: str, other: str) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
-    """Split two values into what they share at the start, what differs, and what they share at the end.
+def marked(one: str, other: str) -> tuple[Parts, Parts]:
+    """Split two values where they differ: several words word by word, anything shorter letter by letter.
 
-    >>> marked("070-123 45 67", "070-123 99 67")
-    (('070-123 ', '45', ' 67'), ('070-123 ', '99', ' 67'))
+    >>> marked("070-123 45 67", "070-123 99 67")[0]
+    (('070-123 ', False), ('45', True), (' 67', False))
+    >>> marked("Nya gatan 4, Umeå", "Gamla gatan 4, Luleå")[1]
+    (('Gamla ', True), ('gatan 4, ', False), ('Luleå', True))
     >>> marked("Anna", "")
-    (('', 'Anna', ''), ('', '', ''))
+    ((('Anna', True),), ())
     """
+    words, others = _WORD.findall(one), _WORD.findall(other)
+    by_word = min(len(words), len(others)) >= _SEVERAL and "".join(words) == one and "".join(others) == other
+    pieces = _by_word(words, others) if by_word else _by_letter(one, other)
+    left = tuple((mine, differs) for mine, _, differs in pieces if mine)
+    return left, tuple((theirs, differs) for _, theirs, differs in pieces if theirs)
+
+
+def _by_letter(one: str, other: str) -> list[_Piece]:
+    """Find what both share at the start and at the end."""
     shortest = min(len(one), len(other))
     start = 0
     while start < shortest and one[start] == other[start]:
@@ -92,7 +115,20 @@ def marked(one: str, other: str) -> tuple[tuple[str, str, str], tuple[str, str, 
     end = 0
     while end < shortest - start and one[-1 - end] == other[-1 - end]:
         end += 1
-    return (
-        (one[:start], one[start : len(one) - end], one[len(one) - end :]),
-        (other[:start], other[start : len(other) - end], other[len(other) - end :]),
-    )
+    last, others_last = len(one) - end, len(other) - end
+    return [
+        (one[:start], other[:start], False),
+        (one[start:last], other[start:others_last], True),
+        (one[last:], other[others_last:], False),
+    ]
+
+
+def _by_word(words: list[str], others: list[str]) -> list[_Piece]:
+    """Find the words that both share, with the space behind them."""
+    from difflib import SequenceMatcher
+
+    found = SequenceMatcher(None, words, others, autojunk=False).get_opcodes()
+    return [
+        ("".join(words[start:end]), "".join(others[begin:stop]), kind != "equal")
+        for kind, start, end, begin, stop in found
+    ]

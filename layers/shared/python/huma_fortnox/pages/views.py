@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from huma_fortnox.domain.plan_types import Change, Pairing, PlannedPerson
     from huma_fortnox.pages.mending import Mend, Mending
     from huma_fortnox.pages.texts import Explained, Texts
+    from huma_fortnox.pages.values import Parts
     from huma_fortnox.services.model import AccountChange, PeoplePage
     from huma_fortnox.services.real_time import HeldPage, HeldPerson
 
 Show = Callable[[str, "Raw", Side], str]
-Parts = tuple[str, str, str]
 
 REMOVED_IN_HUMA = "removed-in-huma"
 """The reason that is a question: is the value to be removed in Fortnox too?"""
@@ -267,7 +267,11 @@ def _values(change: Change, show: Show) -> tuple[Parts, Parts]:
     """Return both values, marked where they differ; beside nothing at all there is nothing to mark."""
     huma = show(change.field, change.huma, Side.HUMA)
     fortnox = show(change.field, change.fortnox, Side.FORTNOX)
-    return marked(huma, fortnox) if huma and fortnox else ((huma, "", ""), (fortnox, "", ""))
+    return marked(huma, fortnox) if huma and fortnox else (_plain(huma), _plain(fortnox))
+
+
+def _plain(value: str) -> Parts:
+    return ((value, False),) if value else ()
 
 
 def _clearing(change: Change, t: Texts) -> str:
