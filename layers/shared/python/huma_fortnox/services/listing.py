@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.domain.plan_types import Situation
@@ -93,7 +94,7 @@ class Listing:
 
     def __init__(self, store: SynchronizationStore) -> None:
         self._store = store
-        self._remembered: OrderedDict[tuple[str, str, int, str, int], Sequence[Any]] = OrderedDict()
+        self._remembered: OrderedDict[tuple[str, str, int, str, int], _Chunk] = OrderedDict()
 
     def keys(
         self,
@@ -116,8 +117,9 @@ class Listing:
         number, start = map(int, place.groups()) if place else (0, 0)
         wanted = name.casefold()
         found: list[str] = []
-        while entries := self.chunk(organization_id, run_id, _chunk(listed), number, version=version):
-            for offset in range(start, len(entries)):
+        while entries := (chunk := self._chunk((organization_id, run_id, version, _chunk(listed), number))).entries:
+            here = range(start, len(entries)) if not wanted or chunk.may_have(wanted, name) else ()
+            for offset in here:
                 key, called, employee_id, *fields = entries[offset]
                 if field and field not in fields:
                     continue
@@ -133,16 +135,33 @@ class Listing:
 
     def chunk(self, organization_id: str, run_id: str, name: str, number: int, *, version: int) -> Sequence[Any]:
         """Return a chunk of a run's lists, empty behind the last; once read it is remembered for a while."""
-        place = (organization_id, run_id, version, name, number)
-        entries = self._remembered.get(place)
-        if entries is None:
-            entries = self._store.chunk(organization_id, run_id, name, number) or ()
-            if entries:
+        return self._chunk((organization_id, run_id, version, name, number)).entries
+
+    def _chunk(self, place: tuple[str, str, int, str, int]) -> _Chunk:
+        organization_id, run_id, _, name, number = place
+        found = self._remembered.get(place)
+        if found is None:
+            found = _Chunk(self._store.chunk(organization_id, run_id, name, number) or ())
+            if found.entries:
                 # None are there while the plan is still being made.
-                self._remembered[place] = entries
+                self._remembered[place] = found
             if len(self._remembered) > MOST_REMEMBERED:
                 self._remembered.popitem(last=False)
-        return entries
+        return found
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """A chunk that was read; ``text`` holds all its names and numbers, once somebody searches it."""
+
+    entries: Sequence[Any]
+    text: str = ""
+
+    def may_have(self, wanted: str, number: str) -> bool:
+        """Tell at one look whether it is worth looking for somebody of this name, case-folded, or this number."""
+        if not self.text:
+            self.text = "\n".join(f"{entry[1].casefold()}\n{entry[2]}" for entry in self.entries)
+        return wanted in self.text or number in self.text
 
 
 def _chunk(listed: str) -> str:
