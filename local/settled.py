@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from huma_fortnox.bootstrap import Application
+from huma_fortnox.domain.creation import EmploymentDefaults
 from huma_fortnox.domain.digest import keyed_digest
 from huma_fortnox.domain.fields import read_employee
 from huma_fortnox.domain.people import FieldSettings, Link, User
@@ -29,7 +30,7 @@ from huma_fortnox.domain.plan import plan, writes
 from huma_fortnox.pages import terms
 from huma_fortnox.pages.addresses import HOME
 from huma_fortnox.services.model import Administrator, ConnectionState, OrganizationSettings
-from huma_fortnox.services.ports import Company, ConsentGranted, EmploymentDefaults, HumaAccess
+from huma_fortnox.services.ports import Company, ConsentGranted, HumaAccess
 from huma_fortnox.settings import Settings
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from huma_fortnox.adapters.links import DynamoLinks
 from huma_fortnox.adapters.sessions import DynamoSessions
 from huma_fortnox.adapters.synchronizations import DynamoSynchronizations
 from huma_fortnox.adapters.table import Table
+from huma_fortnox.domain.creation import EmploymentDefaults
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.people import Base, FieldSettings, Link
@@ -34,7 +35,7 @@ from huma_fortnox.services.model import (
     SynchronizationState,
     Thresholds,
 )
-from huma_fortnox.services.ports import EmploymentDefaults, PendingAuthorization
+from huma_fortnox.services.ports import PendingAuthorization
 
 from tests.contract.aws import Aws, Clock, mocked_aws, together
 from tests.contract.strict_dynamodb import strict

@@ -3,11 +3,18 @@
 from typing import Any
 
 import pytest
-from huma_fortnox.domain.creation import NewEmployee, NewUser, left_out, new_employee, new_user, obstacles
+from huma_fortnox.domain.creation import (
+    EmploymentDefaults,
+    NewEmployee,
+    NewUser,
+    left_out,
+    new_employee,
+    new_user,
+    obstacles,
+)
 from huma_fortnox.domain.outcome import FieldOutcome, Outcome, Reason
 from huma_fortnox.domain.people import Link
 from huma_fortnox.domain.plan_types import PlannedPerson, Situation
-from huma_fortnox.services.ports import EmploymentDefaults
 
 from tests.unit.domain.two_systems import SETTINGS, TwoSystems, employee_record, user_record
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from huma_fortnox.domain.creation import EmploymentDefaults
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.digest import keyed_digest
 from huma_fortnox.domain.fields import read_employee, read_user
@@ -18,7 +19,7 @@ from huma_fortnox.services.mail_feedback import MailFeedback
 from huma_fortnox.services.model import ConnectionState, OrganizationSettings
 from huma_fortnox.services.newcomers import Newcomers
 from huma_fortnox.services.oversight import Oversight
-from huma_fortnox.services.ports import EmploymentDefaults, UserChanged
+from huma_fortnox.services.ports import UserChanged
 from huma_fortnox.services.push import Push
 from huma_fortnox.services.quarantine import LaneHealth
 from huma_fortnox.services.reconcile import Reconcile

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from huma_fortnox.domain.creation import EmploymentDefaults
 from huma_fortnox.domain.digest import keyed_digest
 from huma_fortnox.domain.errors import IntegrationError
 from huma_fortnox.domain.people import FieldSettings, Link
@@ -19,7 +20,6 @@ from huma_fortnox.services.model import (
     SynchronizationState,
 )
 from huma_fortnox.services.planning import Planning
-from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.services.rereading import Rereading
 from huma_fortnox.services.synchronizations import Synchronizations
 from huma_fortnox.services.synchronize import Synchronize

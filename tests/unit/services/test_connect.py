@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from huma_fortnox.domain.creation import EmploymentDefaults
 from huma_fortnox.domain.errors import (
     BadRequest,
     Conflict,
@@ -30,7 +31,7 @@ from huma_fortnox.services.model import (
     Synchronization,
     SynchronizationState,
 )
-from huma_fortnox.services.ports import Company, ConsentGranted, EmploymentDefaults, HumaAccess, PendingAuthorization
+from huma_fortnox.services.ports import Company, ConsentGranted, HumaAccess, PendingAuthorization
 
 from tests.unit.services.fakes import (
     Clock,

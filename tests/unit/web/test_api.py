@@ -7,6 +7,7 @@ from base64 import b64encode
 from dataclasses import replace
 
 import pytest
+from huma_fortnox.domain.creation import EmploymentDefaults
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings
@@ -19,7 +20,6 @@ from huma_fortnox.services.model import (
     SynchronizationState,
     Thresholds,
 )
-from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.web.api import MOST_DECISIONS
 
 from tests.unit.web.fakes import (

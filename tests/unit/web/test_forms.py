@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from huma_fortnox.domain.creation import EmploymentDefaults
 from huma_fortnox.domain.decisions import Decisions, Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, ConsentNeeded, HumaKeyRefused, NotAllowed, Unknown
 from huma_fortnox.domain.outcome import Reason
@@ -20,7 +21,6 @@ from huma_fortnox.services.model import (
     SynchronizationState,
     Thresholds,
 )
-from huma_fortnox.services.ports import EmploymentDefaults
 
 from tests.unit.web.fakes import AUTHORIZATION_URL, COOKIE, RUN, Answer, World
 from tests.unit.web.markup import Page

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 from huma_fortnox.domain import errors
+from huma_fortnox.domain.creation import EmploymentDefaults
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.pages.terms import VERSION
 from huma_fortnox.services.model import ConnectionState, MailProblem, SynchronizationState
-from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.services.real_time import Brake, Quarantine, RealTime, Reconciliation
 from huma_fortnox.web.app import routes
 from openapi_schema_validator import OAS31Validator

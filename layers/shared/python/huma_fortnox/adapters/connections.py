@@ -10,6 +10,7 @@ from dataclasses import asdict
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from huma_fortnox.domain.creation import EmploymentDefaults
 from huma_fortnox.domain.outcome import Reason
 from huma_fortnox.domain.people import FieldSettings
 from huma_fortnox.services.model import (
@@ -21,7 +22,6 @@ from huma_fortnox.services.model import (
     Recipient,
     Thresholds,
 )
-from huma_fortnox.services.ports import EmploymentDefaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from huma_fortnox.domain.fields import FIELDS, context_of
 from huma_fortnox.domain.format_errors import FormatError
@@ -24,20 +24,17 @@ if TYPE_CHECKING:
 NOTHING_LEFT_OUT: Mapping[str, Reason] = {}
 
 
-class EmploymentDefaults(Protocol):
-    """What Fortnox demands of a new employee and Huma does not know."""
+@dataclass(frozen=True, slots=True)
+class EmploymentDefaults:
+    """What Fortnox demands of a new employee and Huma does not know; an organization's setting, never a guess.
 
-    @property
-    def personel_type(self) -> str:
-        """``TJM`` (salaried) or ``ARB`` (worker): Fortnox's ``PersonelType``."""
+    ``personel_type`` is ``TJM`` (salaried) or ``ARB`` (worker), ``employment_form`` such as ``TV``, ``salary_form``
+    ``MAN`` (monthly) or ``TIM`` (hourly): Fortnox's own words.
+    """
 
-    @property
-    def employment_form(self) -> str:
-        """Fortnox's ``EmploymentForm``, such as ``TV``."""
-
-    @property
-    def salary_form(self) -> str:
-        """``MAN`` (monthly) or ``TIM`` (hourly): Fortnox's ``SalaryForm``."""
+    personel_type: str
+    employment_form: str
+    salary_form: str
 
 
 class NewEmployee(NamedTuple):

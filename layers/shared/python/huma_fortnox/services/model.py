@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
+    from huma_fortnox.domain.creation import EmploymentDefaults
     from huma_fortnox.domain.decisions import Decisions, Direction
     from huma_fortnox.domain.outcome import FieldOutcome, Reason
     from huma_fortnox.domain.people import FieldSettings, Link, Raw
     from huma_fortnox.domain.plan_types import PlannedPerson
-    from huma_fortnox.services.ports import EmploymentDefaults
 
 REQUESTS_A_SECOND = 5
 """Fortnox accepts 25 requests in any 5 seconds."""

@@ -72,15 +72,6 @@ class UserPage:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class EmploymentDefaults:
-    """What Fortnox demands of a new employee and Huma does not know; an organization's setting, never a guess."""
-
-    personel_type: str
-    employment_form: str
-    salary_form: str
-
-
 class Fortnox(Protocol):
     """One organization's Fortnox company."""
 

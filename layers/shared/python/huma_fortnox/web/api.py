@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from huma_fortnox.domain import email
+from huma_fortnox.domain.creation import EmploymentDefaults
 from huma_fortnox.domain.decisions import Direction
 from huma_fortnox.domain.errors import BadRequest, Conflict, NotAllowed, Unknown
 from huma_fortnox.domain.frozen import dataclass
@@ -32,7 +33,6 @@ from huma_fortnox.services.model import (
     Recipient,
     Thresholds,
 )
-from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.web import representations
 from huma_fortnox.web.http import API_POLICY, JSON, SECURITY_HEADERS, json_answer
 from huma_fortnox.web.parsing import Members, invalid, page_limit, searched

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain import email
+from huma_fortnox.domain.creation import EmploymentDefaults
 from huma_fortnox.domain.errors import BadRequest, HumaKeyRefused, NotAllowed, Unknown
 from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.outcome import Reason
@@ -18,7 +19,6 @@ from huma_fortnox.pages.terms import terms
 from huma_fortnox.pages.texts import locales, negotiate
 from huma_fortnox.pages.values import field_keys
 from huma_fortnox.services.model import MOST_RECIPIENTS, ConnectionState, OrganizationSettings, Recipient
-from huma_fortnox.services.ports import EmploymentDefaults
 from huma_fortnox.web.http import asset, see_other, session_cookie
 from huma_fortnox.web.routing import Handler, Route
 from huma_fortnox.web.statuses import status_of
