@@ -415,8 +415,9 @@ def clearing_values() -> Scene:
 
 def test_clearing_a_value_takes_a_confirmation_that_names_the_number() -> None:
     scene = clearing_values().waiting().use(HUMA, "phone", "u:001")
-    (reason,) = scene.runs.summary(ORGANIZATION, scene.run_id).confirm
-    assert (reason.code, reason.params) == ("values-cleared", {"count": "1"})
+    summary = scene.runs.summary(ORGANIZATION, scene.run_id)
+    (reason,) = summary.confirm
+    assert (reason.code, reason.params, summary.cleared) == ("values-cleared", {"count": "1"}, 1)
     error = refused(Conflict, "confirmation-missing", scene.press)
     assert error.reason.params == {"codes": "values-cleared"}
     refused(Conflict, "confirmation-missing", lambda: scene.press("many-creations"))

@@ -229,6 +229,7 @@ class FakeSynchronizations:
             undecided=3,
             held=1,
             left=4,
+            cleared=1,
             seconds=75,
             confirm=self.confirm,
             missing=self.missing,

@@ -170,6 +170,8 @@ def test_the_summary_names_whose_account_is_changed_and_who_is_created() -> None
     assert "Ny Anställd" in text
     assert "… and one more." in text
     assert "They get the job title Employee and no invitation." in text
+    assert "One of them removes a value." in text
+    assert "3 people are left alone" in text
     assert "Bara &lt;b&gt;Fortnox&lt;/b&gt;" in body
 
 

@@ -328,10 +328,10 @@ class Summary:
     """Exactly what *Synchronize users* will write.
 
     ``to_huma`` and ``to_fortnox`` count changes by field key, bank accounts apart in ``bank_accounts`` (by side).
-    ``undecided``, ``held``, ``left`` count changes that will not be written. ``seconds`` estimates the run.
-    ``confirm`` lists what needs an explicit confirmation (codes with numbers), empty when nothing does. ``decided`` is
-    that of the run: whoever confirms this summary confirms what was decided by then. ``accounts`` and ``created`` name
-    the first of those whose account is changed and of those who are created.
+    ``undecided``, ``held``, ``left`` count changes that will not be written, ``cleared`` those that remove a value.
+    ``seconds`` estimates the run. ``confirm`` lists what needs an explicit confirmation (codes with numbers), empty
+    when nothing does. ``decided`` is that of the run: whoever confirms this summary confirms what was decided by then.
+    ``accounts`` and ``created`` name the first of those whose account is changed and of those who are created.
     """
 
     to_huma: Mapping[str, int]
@@ -343,6 +343,7 @@ class Summary:
     held: int
     left: int
     seconds: int
+    cleared: int = 0
     confirm: tuple[Reason, ...] = ()
     missing: tuple[Reason, ...] = ()
     decided: str = ""

@@ -135,6 +135,7 @@ def summarize(
         undecided=fates[Fate.UNDECIDED],
         held=fates[Fate.HELD],
         left=fates[Fate.LEFT],
+        cleared=fates[Fate.CLEARED],
         seconds=max(_LEAST_SECONDS, math.ceil(requests / REQUESTS_A_SECOND)),
         confirm=tuple(unusual),
         missing=tuple(missing),

@@ -212,6 +212,7 @@ def summary(value: Summary, show: Show) -> dict[str, Any]:
         "undecided": value.undecided,
         "held": value.held,
         "left": value.left,
+        "cleared": value.cleared,
         "seconds": value.seconds,
         "confirm": [each.to_json() for each in value.confirm],
         "missing": [each.to_json() for each in value.missing],

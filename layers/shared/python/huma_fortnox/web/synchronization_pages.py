@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.errors import BadRequest, Conflict
+from huma_fortnox.domain.plan_types import Situation
 from huma_fortnox.pages import addresses, views
 from huma_fortnox.pages.values import field_keys, sensitive_keys, shower
 from huma_fortnox.services.model import SynchronizationState
@@ -106,6 +107,7 @@ class SynchronizationPages:
             summary=summary,
             written=written,
             nothing=nothing,
+            apart=sum(found.situations.get(each.value, 0) for each in (Situation.AMBIGUOUS, Situation.BLOCKED)),
             accounts=views.accounts(summary.accounts, shower(settings.fields)),
             new_users=settings.new_users,
             error=error,
