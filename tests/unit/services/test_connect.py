@@ -86,7 +86,7 @@ class Scene:
             activity=self.activity,
             vault=self.vault,
             consent=self.consent,
-            systems=FakeSystems(self.huma, FakeFortnox()),
+            systems=lambda: FakeSystems(self.huma, FakeFortnox()),
             terms_version=TERMS,
             clock=self.clock,
             on_reconnected=self._hear_of_the_beginning,

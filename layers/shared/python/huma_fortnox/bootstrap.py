@@ -149,7 +149,7 @@ class Application:
                 redirect_uri=f"{self.settings.public_url}/oauth/fortnox/callback",
                 http=self.http,
             ),
-            systems=self.systems,
+            systems=lambda: self.systems,
             terms_version=terms.VERSION,
             clock=self._clock,
             on_reconnected=lambda administrator: self.oversight.reconnected(administrator),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+
+from huma_fortnox.domain.frozen import dataclass
 
 _FILES = (
     ("stylesheet", "style.css", "text/css; charset=utf-8"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from huma_fortnox.domain.decisions import Direction
+from huma_fortnox.domain.frozen import dataclass
 from huma_fortnox.domain.outcome import Outcome
 from huma_fortnox.domain.people import Side
 from huma_fortnox.domain.plan_types import Changed, Situation

@@ -42,7 +42,8 @@ _BEFORE_CONSENT = (
 class Connect:
     """An organization's connection: its Huma key, the consent in Fortnox, its settings and its end.
 
-    ``on_reconnected`` hears who made a connection usable (again), ``on_disconnected`` whose has ended.
+    ``systems`` are asked for to check a key alone. ``on_reconnected`` hears who made a connection usable (again),
+    ``on_disconnected`` whose has ended.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Connect:
         activity: ActivityStore,
         vault: Vault,
         consent: FortnoxConsent,
-        systems: Systems,
+        systems: Callable[[], Systems],
         terms_version: str,
         clock: Clock,
         on_reconnected: Callable[[Administrator], None] | None = None,
@@ -98,7 +99,7 @@ class Connect:
         if not secret:
             raise BadRequest("webhook-secret-missing")
         access = HumaAccess(client_id, client_secret, secret)
-        huma = self._systems.huma_with(access)
+        huma = self._systems().huma_with(access)
         if huma.check_key().organization_id != organization_id:
             raise NotAllowed("huma-key-of-another-organization")
         problems = _what_the_key_lacks(huma)

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
+
+from huma_fortnox.domain.frozen import dataclass
 
 if TYPE_CHECKING:
     from babel import Locale
