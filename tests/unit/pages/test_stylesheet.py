@@ -1,4 +1,4 @@
-"""The stylesheet: its colours can be read by everybody, in light and in dark, and it needs nothing from outside."""
+"""The stylesheet, whose colours everybody can read in light and in dark, and the script: both need nothing else."""
 
 from __future__ import annotations
 
@@ -54,6 +54,15 @@ def test_every_token_is_used_and_every_used_token_is_there() -> None:
 def test_nothing_is_fetched_from_elsewhere() -> None:
     assert "url(" not in STYLE
     assert "@import" not in STYLE
+
+
+def test_the_script_makes_no_markup_or_code_of_texts_and_asks_nobody_else() -> None:
+    script = assets()["script"].content
+    assert (
+        re.findall(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|Function\(|https?:|//[a-z]", script) == []
+    )
+    assert script.count("fetch(") == 1
+    assert '"use strict";' in script
 
 
 def test_the_address_changes_with_the_content() -> None:
