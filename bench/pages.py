@@ -49,6 +49,7 @@ from huma_fortnox.services.model import (
 )
 from huma_fortnox.services.ports import HumaAccess
 from huma_fortnox.services.real_time import HeldField, HeldPerson
+from huma_fortnox.services.result import keep_by_outcome
 from huma_fortnox.services.snapshot import EMPLOYEES, USERS, employees_to_json, users_to_json
 from huma_fortnox.settings import Settings
 from huma_fortnox.web import active_pages, differences_page, new_people_page, result_pages
@@ -89,6 +90,7 @@ PAGES = {
     "step2": f"{HOME}/synchronizations/{WAITING}/new-people",
     "summary": f"{HOME}/synchronizations/{WAITING}/summary",
     "result": f"{HOME}/synchronizations/{OVER}/result",
+    "result_everybody": f"{HOME}/synchronizations/{OVER}/result?outcome=all",
 }
 """The pages, by the name of their figure."""
 
@@ -331,7 +333,7 @@ def _end(application: Application, people: int) -> None:
     ]
     for group, start in enumerate(range(0, people, 100)):
         store.end_group(ORGANIZATION, OVER, 0, group, outcomes[start : start + 100])
-    counts = {"done": people, "held": people}
+    counts = dict(keep_by_outcome(store, ORGANIZATION, OVER))
     store.change(
         ORGANIZATION,
         OVER,
