@@ -264,17 +264,32 @@ class Stack:
 
     def function_seconds(self, function: str) -> float:
         """How many seconds of processor time the running environments of a function have taken so far."""
-        ticks, named = 0, f"AWS_LAMBDA_FUNCTION_NAME={function}".encode()
-        for process in Path("/proc").glob("[0-9]*"):
+        ticks = 0
+        for process in self._environments(function):
             with contextlib.suppress(OSError):
-                if os.getsid(int(process.name)) != self._process.pid:
-                    continue
-                if named not in (process / "environ").read_bytes().split(b"\0"):
-                    continue
                 # After the name, which may hold anything: state is the first, user and system time 12th and 13th.
                 fields = (process / "stat").read_text().rpartition(")")[2].split()
                 ticks += int(fields[11]) + int(fields[12])
         return ticks / os.sysconf("SC_CLK_TCK")
+
+    def kill(self, function: str) -> int:
+        """End all running environments of a function at once, whatever they are at; return how many there were."""
+        processes = self._environments(function)
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(process.name), signal.SIGKILL)
+        return len(processes)
+
+    def _environments(self, function: str) -> list[Path]:
+        """The processes of a function on this emulator, as folders of Linux's /proc."""
+        named, found = f"AWS_LAMBDA_FUNCTION_NAME={function}".encode(), []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if os.getsid(int(process.name)) != self._process.pid:
+                    continue
+                if named in (process / "environ").read_bytes().split(b"\0"):
+                    found.append(process)
+        return found
 
     def _get(self, path: str, *, timeout: float = 10.0) -> bytes:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from huma_fortnox.domain.decisions import Direction
 from huma_fortnox.domain.errors import (
+    Conflict,
     ConsentNeeded,
     Defect,
     IntegrationError,
@@ -19,11 +20,11 @@ from huma_fortnox.domain.errors import (
     TransientError,
 )
 from huma_fortnox.domain.people import Base, FieldSettings, Link
-from huma_fortnox.services.applying import GIVE_UP, ROW_OF_FAILURES
+from huma_fortnox.services.applying import GIVE_UP, LEASE_LEFT, ROW_OF_FAILURES
 from huma_fortnox.services.model import DecisionInput, NewUserDefaults, OrganizationSettings
 
-from tests.unit.services.fakes import Fault, employee_record, user_record
-from tests.unit.services.scene import EMPLOYMENT, ORGANIZATION, Killed, Scene
+from tests.unit.services.fakes import FakeLane, FakeLeases, Fault, employee_record, user_record
+from tests.unit.services.scene import BOSS, EMPLOYMENT, ORGANIZATION, Killed, Scene
 
 HUMA, FORTNOX, LEAVE = Direction.USE_HUMA, Direction.USE_FORTNOX, Direction.LEAVE
 ACCOUNT = {"number": "33008112289874", "country": "SE"}
@@ -61,6 +62,25 @@ def otto_number(number: int) -> tuple[dict[str, Any], dict[str, Any]]:
 def scene_of_elsa(user: dict[str, Any], employee: dict[str, Any], *, with_otto: bool = False) -> Scene:
     others = [otto()] if with_otto else []
     return Scene([user, *(user for user, _ in others)], [employee, *(employee for _, employee in others)])
+
+
+class RunningOut(FakeLeases):
+    """Leases that run out: ``left`` are the seconds that the one has still to go."""
+
+    left = 0.0
+
+    def acquire(self, name: str, seconds: float) -> str | None:
+        self.left = seconds
+        return super().acquire(name, seconds)
+
+    def renew(self, lease: str, seconds: float) -> str:
+        if self.left <= 0:
+            raise Conflict("lease-lost")
+        self.left = seconds
+        return lease
+
+    def running(self, lease: str, seconds: float = 0.0) -> bool:
+        return self.left > seconds
 
 
 DONE, SKIPPED, HELD, FAILED, UNCHANGED = "done", "skipped", "held", "failed", "unchanged"
@@ -452,6 +472,65 @@ def test_a_system_that_is_down_is_not_asked_for_everybody_in_turn() -> None:
     assert len(asked) == ROW_OF_FAILURES
 
 
+def test_a_row_of_people_with_trouble_stops_nobody_where_somebody_before_had_none() -> None:
+    people = [otto_number(number) for number in range(ROW_OF_FAILURES + 2)]
+    scene = Scene([user for user, _ in people], [employee for _, employee in people]).waiting().use(HUMA).press()
+    (batch,) = scene.prepare()
+    update, asked = scene.fortnox.update_employee, []
+
+    def troubled(employee_id: str, properties: Any) -> Any:
+        asked.append(employee_id)
+        if 1 < len(asked) <= 1 + ROW_OF_FAILURES:
+            raise TransientError
+        return update(employee_id, properties)
+
+    scene.fortnox.update_employee = troubled  # type: ignore[method-assign]
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    assert {outcome for told in scene.outcomes().values() for _, outcome, _, _ in told} == {DONE}
+    assert len(asked) == len(people) + ROW_OF_FAILURES
+
+
+def test_a_batch_that_creates_somebody_late_keeps_its_lease_all_the_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huma_fortnox.services.applying.LOOK_SECONDS", -1.0)
+    people = [otto_number(number) for number in range(4)]
+    users = [*[user for user, _ in people], newcomer()]
+    scene = Scene(users, [employee for _, employee in people]).waiting().use(HUMA).create("u:nina").press()
+    leases = RunningOut()
+    scene.applying.leases = lambda _organization_id: leases
+    (batch,) = scene.prepare()
+    update = scene.fortnox.update_employee
+
+    def slow(employee_id: str, properties: Any) -> Any:
+        leases.left -= LEASE_LEFT * 0.9
+        return update(employee_id, properties)
+
+    scene.fortnox.update_employee = slow  # type: ignore[method-assign]
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    assert ("person", DONE, "fortnox", "") in scene.told("u:nina")
+    assert leases.held == set()
+
+
+def test_a_run_cancelled_in_the_middle_of_a_group_begins_with_nobody_else_and_tells_what_was_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("huma_fortnox.services.applying.LOOK_SECONDS", -1.0)
+    people = [otto_number(number) for number in range(4)]
+    scene = Scene([user for user, _ in people], [employee for _, employee in people]).waiting().use(HUMA).press()
+    (batch,) = scene.prepare()
+    update = scene.fortnox.update_employee
+
+    def cancelled_meanwhile(employee_id: str, properties: Any) -> Any:
+        scene.runs.cancel(BOSS, scene.run_id)
+        return update(employee_id, properties)
+
+    scene.fortnox.update_employee = cancelled_meanwhile  # type: ignore[method-assign]
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    scene.finish()
+    assert len(scene.fortnox.writes()) == 1
+    assert scene.outcomes() == {"u:otto00": [("phone", DONE, "fortnox", "")]}
+    assert scene.run.outcomes == {"done": 1}
+
+
 @pytest.mark.parametrize("error", [ConsentNeeded(), Defect()])
 def test_what_stops_everybody_is_not_recorded_as_one_persons_failure(error: IntegrationError) -> None:
     scene = scene_of_elsa(elsa(), elsa_in_fortnox(Phone1="070-174 06 06")).waiting().use(HUMA).press()
@@ -478,6 +557,70 @@ def test_a_push_during_a_run_keeps_its_bases_and_the_run_its_own() -> None:
     assert link is not None
     assert link.bases["phone"] == pushed
     assert link.bases["family_name"] == Base(*[scene.digest("family_name", "Exempel")] * 2)
+
+
+def test_a_push_that_is_writing_the_same_field_is_overtaken_and_the_user_looked_at_again() -> None:
+    """Whose value comes last to Fortnox nobody knows: the push must not record its own, and another push settles it."""
+    scene, lane = scene_of_elsa(elsa(), elsa_in_fortnox(Phone1="070-174 06 06")), FakeLane()
+    scene.applying.lane = lambda: lane
+    before = Base(scene.digest("phone", "+46701740605"), scene.digest("phone", "+46701740605"))
+    scene.links.save(ORGANIZATION, [Link("elsa", "7", {"phone": before})])
+    scene.waiting().use(HUMA, "phone").press()
+    (batch,) = scene.prepare()
+    started = iter([True])
+
+    def push_starts(_user_id: str) -> None:
+        if next(started, False):
+            scene.links.begun[ORGANIZATION, "elsa"] = {"phone": ["digest"]}
+
+    scene.store.before_settle = push_starts
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    assert scene.told("u:elsa") == [("phone", DONE, "fortnox", "")]
+    assert [event.user_id for event in lane.sent] == ["elsa"]
+    link = scene.link("elsa")
+    assert link is not None
+    assert link.bases["phone"] != before
+    assert scene.links.begun == {}
+
+
+def test_somebody_linked_to_another_employee_while_being_written_keeps_that_link() -> None:
+    scene = scene_of_elsa(elsa(), elsa_in_fortnox(Phone1="070-174 06 06"))
+    scene.links.save(ORGANIZATION, [Link("elsa", "7")])
+    scene.waiting().use(HUMA, "phone").press()
+    (batch,) = scene.prepare()
+    other = Link("elsa", "99", {"phone": Base("other", "other")})
+    scene.store.before_settle = lambda _user_id: scene.links.save(ORGANIZATION, [other])
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    assert scene.link("elsa") == other
+    assert scene.told("u:elsa") == [("phone", DONE, "fortnox", "")]
+
+
+def test_somebody_linked_of_whom_nothing_was_decided_keeps_their_bases_as_they_are() -> None:
+    scene = scene_of_elsa(elsa(), elsa_in_fortnox(Phone1="070-174 06 06"))
+    link = Link("elsa", "7", {"given_name": Base("newer", "newer")})
+    scene.links.save(ORGANIZATION, [link])
+    scene.waiting().apply()
+    assert scene.link("elsa") == link
+
+
+@pytest.mark.parametrize("direction", [HUMA, FORTNOX])
+def test_what_moved_on_after_it_was_written_and_before_that_was_recorded_is_left_to_whoever_comes_next(
+    direction: Direction,
+) -> None:
+    """The base tells of what was written, so that the next push, or the next run, sees what came afterwards."""
+    scene = scene_of_elsa(elsa(), elsa_in_fortnox(Phone1="070-174 06 06")).waiting().use(direction, "phone").press()
+    (batch,) = scene.prepare()
+    dies_before_recording(scene, "u:elsa", batch)
+    if direction is HUMA:
+        scene.huma.records["elsa"]["phone"]["value"] = "+46701740699"
+    else:
+        scene.fortnox.records["7"]["Phone1"] = "070-174 06 99"
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    written = "+46701740605" if direction is HUMA else "+46701740606"
+    assert scene.told("u:elsa") == [("phone", DONE, "fortnox" if direction is HUMA else "huma", "")]
+    link = scene.link("elsa")
+    assert link is not None
+    assert link.bases["phone"] == Base(*[scene.digest("phone", written)] * 2)
 
 
 # -- creations in Fortnox

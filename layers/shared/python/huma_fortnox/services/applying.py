@@ -264,6 +264,8 @@ class _Batch:
             if self._goes_on and time.monotonic() - self._looked_at > LOOK_SECONDS:
                 self._looked_at = time.monotonic()
                 self._goes_on = self._parts.goes_on(*self._place, first=False)
+                # Also while nobody is created yet: a lease that ran out would keep everybody waiting, ourselves first.
+                self._stay_alone()
             return not self._goes_on
 
     def _begin(self, number: int, entries: Sequence[Entry]) -> list[_Person]:

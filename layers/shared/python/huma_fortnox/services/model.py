@@ -219,6 +219,9 @@ class SynchronizationState(StrEnum):
 class Synchronization:
     """One run; ``situations`` and ``outcomes`` count people and changes by name; times are Unix seconds.
 
+    ``situations`` are as the comparison found them and as the lists show them: whom somebody calls the same person as
+    another stays where they were found, so that it can be taken back.
+
     ``progress`` counts people ``users_read``, ``users_total``, ``employees_read``, ``employees_total``, ``planned``,
     ``to_apply`` and ``applied``, ``changes`` found, and the ``requests`` to Fortnox that applying takes, with
     ``requests_done``. ``reason`` is why it failed or was cancelled. ``notes`` are remarks about everybody.
