@@ -11,6 +11,7 @@ MOST_TABS = 600
 """Presses of Tab after which something counts as out of reach."""
 
 _STANDING = """target => {
+  if (!target.isConnected) return 'replaced';
   const active = document.activeElement;
   const kin = active !== target && active.type === 'radio' && target.type === 'radio'
     && active.name === target.name && active.form === target.form;
@@ -103,12 +104,18 @@ class Keyboard:
             raise OutOfReach(f"{value} cannot be chosen by typing")
 
     def _reach(self, target: Locator) -> None:
-        """Press Tab until the focus is on something, and the arrows inside a group of radio buttons."""
+        """Press Tab until the focus is on something, and the arrows inside a group of radio buttons.
+
+        What an answer has put in its place meanwhile is as good.
+        """
         element = target.element_handle()
-        if element is None:
-            raise OutOfReach(f"{target} is not there")
         for _ in range(MOST_TABS):
+            if element is None:
+                raise OutOfReach(f"{target} is not there")
             standing = element.evaluate(_STANDING)
+            if standing == "replaced":
+                element = target.element_handle()
+                continue
             if standing == "there":
                 if fault := element.evaluate(_SHOWN):
                     raise OutOfReach(f"{target} {fault}")
