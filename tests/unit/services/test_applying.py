@@ -510,6 +510,27 @@ def test_a_batch_that_creates_somebody_late_keeps_its_lease_all_the_while(monkey
     assert leases.held == set()
 
 
+@pytest.mark.parametrize("created", ["u:nina", "e:0042"])
+def test_nobody_is_created_by_a_worker_that_has_lost_its_lease(created: str) -> None:
+    user, employee = otto_number(1)
+    names = {"Email": "a@example.com", "FirstName": "Adam", "LastName": "Exempel", "Phone1": "070-175 00 09"}
+    first = user_record("adam", email="a@example.com", given_name="Adam", phone="+46701740009", employment_id="0001")
+    users, employees = [first, user, newcomer()], [employee_record("0001", **names), employee, otto_in_fortnox()]
+    scene = Scene(users, employees).waiting().use(HUMA).create(created).press()
+    leases = RunningOut()
+    scene.applying.leases = lambda _organization_id: leases
+    (batch,) = scene.prepare()
+    update = scene.fortnox.update_employee
+
+    def too_slow(employee_id: str, properties: Any) -> Any:
+        leases.left = 0.0
+        return update(employee_id, properties)
+
+    scene.fortnox.update_employee = too_slow  # type: ignore[method-assign]
+    assert isinstance(scene.fail_batch(batch), TransientError)
+    assert scene.fortnox.count("create_employee") == scene.huma.count("create_user") == 0
+
+
 def test_a_run_cancelled_in_the_middle_of_a_group_begins_with_nobody_else_and_tells_what_was_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -904,6 +925,15 @@ def test_a_user_whose_creation_was_interrupted_is_finished_and_never_made_twice(
     assert user["phone"]["value"] == "070-174 06 12"
     assert user["position"]["firstDayOfWork"]["value"] == "2025-03-01"
     assert ("person", DONE, "huma", "") in scene.told("e:0042")
+
+
+def test_somebody_known_before_is_not_taken_for_who_was_created_by_an_attempt_that_was_cut_off() -> None:
+    scene, batch = creating_in_huma()
+    scene.store.begin_group(ORGANIZATION, scene.run_id, batch, 0, {})
+    scene.huma.records["extra"]["email"]["value"] = "otto@example.com"
+    scene.steps.apply_batch(ORGANIZATION, scene.run_id, batch)
+    assert scene.told("e:0042") == [("person", HELD, "huma", "appeared-in-huma")]
+    assert scene.link("extra") is None
 
 
 def test_somebody_who_appeared_in_huma_meanwhile_is_not_created_again() -> None:
