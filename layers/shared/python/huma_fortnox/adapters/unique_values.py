@@ -1,8 +1,9 @@
 """Who may have a value that must be unique: an index over the links' digests, made to be cheap to keep.
 
-It is built from all links after each synchronization: ``UNIQUE#<buckets>#<bucket>`` maps a field and the beginning of a
-digest to user ids, many to an item, and ``UNIQUE#META`` tells how many people were linked. That costs a small part of a
-write unit a person. What a push writes since then is added as ``VALUE#<field>#<digest>``, an item each.
+It is built from all links after each synchronization: ``UNIQUE#<buckets>#<bucket>`` maps each field to beginnings of
+digests and those to user ids, many to an item and packed, and ``UNIQUE#META`` tells how many people were linked. That
+costs a small part of a write unit a person. What a push writes since then is added as ``VALUE#<field>#<digest>``, an
+item each.
 
 Nothing is taken out when a value goes: what the index says is a hint, and the link itself decides.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from huma_fortnox.adapters.connections import organization_key
+from huma_fortnox.adapters.packing import pack_together, unpack
 from huma_fortnox.domain.fields import FIELDS
 
 if TYPE_CHECKING:
@@ -22,12 +24,15 @@ if TYPE_CHECKING:
     from huma_fortnox.services.ports import LinkStore
 
 _BUCKETS, _META, _VALUES = "UNIQUE#", "UNIQUE#META", "VALUE#"
-_SIZES = ((200, 1), (3_000, 16))
-_MOST = 256
+_SIZES = ((200, 1), (3_000, 8))
+_MOST = 128
 """(up to so many people, so many items): an item stays far below what DynamoDB holds, and is quick to read."""
 
-_SHORT = 16
-"""Hexadecimal digits of a digest that are kept: 64 bits, and a wrong hit costs one look at a link."""
+_SHORT = 12
+"""Hexadecimal digits of a digest that are kept: 48 bits, and a wrong hit costs one look at a link."""
+
+Entries = dict[str, dict[str, list[str]]]
+"""User ids by field and beginning of a digest."""
 
 
 def claim_item(organization_id: str, field: str, digest: str, user_id: str) -> Item:
@@ -52,13 +57,12 @@ class DynamoUniqueValues:
         if _META not in found:
             self.rebuild(organization_id)
             found = self._look(organization_id, field, digest)
-        entry = f"{field}#{digest[:_SHORT]}"
         users: list[str] = []
         for sk, item in found.items():
             if sk.startswith(_VALUES):
                 users.append(item["user"])
             elif sk != _META:
-                users += item["entries"].get(entry, [])
+                users += unpack(item["entries"]).get(field, {}).get(digest[:_SHORT], [])
         return list(dict.fromkeys(users))
 
     def rebuild(self, organization_id: str) -> int:
@@ -66,17 +70,18 @@ class DynamoUniqueValues:
         pk = organization_key(organization_id)
         # What is claimed from here on stays: the links that were read may not know it yet.
         known = [(pk, item["sk"]) for item in self._table.every(pk, _VALUES)]
-        linked, entries = 0, dict[str, tuple[str, list[str]]]()
+        linked, held = 0, list[tuple[str, str, str]]()
         for link in self._links.links(organization_id):
             linked += 1
-            for field, digest in _unique_digests(link):
-                users = entries.setdefault(f"{field}#{digest[:_SHORT]}", (digest, []))[1]
-                users.append(link.user_id)
+            held += ((field, digest, link.user_id) for field, digest in _unique_digests(link))
         size = next((size for most, size in _SIZES if linked <= most), _MOST)
-        buckets: dict[str, dict[str, list[str]]] = {}
-        for entry, (digest, users) in entries.items():
-            buckets.setdefault(_bucket(digest, size), {})[entry] = users
-        items: list[dict[str, Any]] = [{"pk": pk, "sk": sk, "entries": kept} for sk, kept in buckets.items()]
+        buckets: dict[str, Entries] = {}
+        for field, digest, user_id in held:
+            entries = buckets.setdefault(_bucket(digest, size), {}).setdefault(field, {})
+            entries.setdefault(digest[:_SHORT], []).append(user_id)
+        items: list[dict[str, Any]] = [
+            {"pk": pk, "sk": sk, "entries": pack_together(kept)} for sk, kept in buckets.items()
+        ]
         items.append({"pk": pk, "sk": _META, "linked": linked})
         written = {item["sk"] for item in items}
         stale = [(pk, item["sk"]) for item in self._table.every(pk, _BUCKETS) if item["sk"] not in written]
