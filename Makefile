@@ -53,7 +53,7 @@ lint: install
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not stack and not browser" \
 		--cov --cov-branch --cov-report=term:skip-covered
-	$(BIN)/python -m pytest -q -m "stack or browser" -p no:randomly
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "stack or browser" -p no:randomly
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -483,15 +483,17 @@ def test_an_update_replaces_the_code_the_routes_and_the_expiry_of_items() -> Non
 
 
 def test_a_failed_deployment_says_which_resource_failed_and_leaves_nothing_running() -> None:
-    before = set(processes_in_session_of_children())
+    before = emulators_started_here()
     with pytest.raises(StackError, match=r"Impossible \(AWS::CloudWatch::Alarm\): .*Comparison"):
         Stack.start({}, template=TEMPLATES / "one_function" / "impossible.yaml")
-    assert set(processes_in_session_of_children()) == before
+    assert emulators_started_here() == before
 
 
-def processes_in_session_of_children() -> list[str]:
-    listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listing.splitlines() if " local.emulator " in line]
+def emulators_started_here() -> set[str]:
+    """Other tests may run stacks of their own beside this process."""
+    listing = subprocess.run(["ps", "-eo", "ppid,pid,args"], capture_output=True, text=True, check=True).stdout
+    lines = [line for line in listing.splitlines() if " local.emulator " in line]
+    return {line for line in lines if int(line.split()[0]) == os.getpid()}
 
 
 def test_a_port_in_use_is_named(everything: Stack) -> None:

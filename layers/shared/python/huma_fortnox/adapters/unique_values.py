@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from huma_fortnox.services.ports import LinkStore
 
 _BUCKETS, _META, _VALUES = "UNIQUE#", "UNIQUE#META", "VALUE#"
-_SIZES = ((200, 1), (3_000, 8))
+_SIZES = ((1_000, 1), (6_000, 8))
 _MOST = 128
-"""(up to so many people, so many items): an item stays far below what DynamoDB holds, and is quick to read."""
+"""(up to so many people, so many items): an item stays far below what DynamoDB holds, and is quick to read.
 
-_SHORT = 12
-"""Hexadecimal digits of a digest that are kept: 48 bits, and a wrong hit costs one look at a link."""
+Where one item holds everybody, a user's id takes its bytes once and not for every field.
+"""
+
+_SHORT = 10
+"""Hexadecimal digits of a digest that are kept: 40 bits, and a wrong hit costs one look at a link."""
 
 Entries = dict[str, dict[str, list[str]]]
 """User ids by field and beginning of a digest."""
