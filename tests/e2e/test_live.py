@@ -10,7 +10,7 @@ from local.demo_scene import HOME
 from local.walk import eventually
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Route
 
     from tests.e2e.conftest import Guide, Set_out
 
@@ -101,6 +101,31 @@ def test_choices_are_kept_as_they_are_made_and_nothing_jumps(set_out: Set_out) -
     assert pressed.get_attribute("value") == "use_huma:phone"
     assert page.locator("button[name=restore]").count() == 0
     assert has_stayed(page)
+    assert guide.inspection.faults == []
+
+
+def test_who_goes_on_at_once_is_not_overtaken_by_what_was_just_chosen(set_out: Set_out) -> None:
+    guide = begin(set_out, "live-in-a-hurry")
+    walk, page = guide.walk, guide.walk.page
+    held_up: list[Route] = []
+
+    def hold_up_the_first(route: Route) -> None:
+        held_up.append(route)
+        if len(held_up) > 1:
+            route.continue_()
+
+    page.route("**/differences", hold_up_the_first)
+    with page.expect_request("**/differences"):
+        walk.choice("Johan", "bank_account", "use_huma").check()
+    page.locator('button[name=then][value="continue"]').click(no_wait_after=True)
+    page.wait_for_timeout(300)
+    assert page.url.endswith("/differences")
+    assert len(held_up) == 1
+    held_up[0].continue_()
+    page.wait_for_url("**/new-people*")
+    page.locator('button[name=then][value="continue"]').click()
+    page.wait_for_url("**/summary*")
+    assert "Johan" in page.locator("main").inner_text()
     assert guide.inspection.faults == []
 
 

@@ -506,10 +506,12 @@ def test_a_port_in_use_is_named(everything: Stack) -> None:
 def test_nothing_stays_behind_when_the_process_that_started_the_stack_dies(
     end: signal.Signals,
 ) -> None:
+    # Who is started in the background of a shell ignores an interrupt, and hands that down.
     script = f"""
-import time, urllib.request
+import signal, time, urllib.request
 from pathlib import Path
 from local.stack import Stack
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Stack.start({{}}, template=Path({str(TEMPLATES / "one_function" / "before.yaml")!r})) as stack:
     urllib.request.urlopen(stack.api_url + "/kept").read()
     print(stack._process.pid, flush=True)

@@ -100,6 +100,7 @@
     constructor(form) {
       this.form = form;
       this.queue = [];
+      this.leaving = null;
       this.timer = 0;
       form.addEventListener("submit", event => this.pressed(event));
       form.addEventListener("change", ({ target }) => this.chosen(target));
@@ -108,9 +109,19 @@
 
     pressed(event) {
       clearTimeout(this.timer);
-      if (event.submitter && "leaves" in event.submitter.dataset) return;
+      const leaves = event.submitter && "leaves" in event.submitter.dataset;
+      if (leaves && !this.queue.length) return;
       event.preventDefault();
-      this.send(event.submitter);
+      if (leaves) this.leaving = event.submitter;
+      else this.send(event.submitter);
+    }
+
+    /* What is under way is waited for: arriving after the next page was made, it would say that page is out of date. */
+    leave() {
+      const { name, value, isConnected } = this.leaving;
+      const button = isConnected ? this.leaving : this.form.querySelector(`button[name="${name}"][value="${value}"]`);
+      this.leaving = null;
+      this.form.requestSubmit(button);
     }
 
     chosen(element) {
@@ -136,6 +147,7 @@
         say(`${word("failed")} ${error.message}`);
       }
       this.form.removeAttribute("aria-busy");
+      if (this.leaving) this.leave();
       document.documentElement.dataset.answers = 1 + Number(document.documentElement.dataset.answers || 0);
     }
 
