@@ -34,7 +34,7 @@ from huma_fortnox.services.model import (
     Thresholds,
 )
 from huma_fortnox.web import representations
-from huma_fortnox.web.http import API_POLICY, JSON, SECURITY_HEADERS, json_answer
+from huma_fortnox.web.http import JSON, answer_with, json_answer
 from huma_fortnox.web.parsing import Members, invalid, page_limit, searched
 from huma_fortnox.web.result_file import result_file
 from huma_fortnox.web.routing import Handler, Route
@@ -115,14 +115,7 @@ class Api:
 
     def document(self, request: Request) -> Response[str]:
         """Serve the OpenAPI document; it is no secret and needs no session."""
-        from huma_fortnox.web.http import Response
-
-        return Response(
-            status_code=200,
-            content_type=JSON,
-            body=_document(),
-            headers={**SECURITY_HEADERS, "Content-Security-Policy": API_POLICY, "Cache-Control": "public, max-age=300"},
-        )
+        return answer_with(_document(), JSON, Cache_Control="public, max-age=300")
 
     def connection(self, request: Request, organization_id: str) -> Response[str]:
         """Return the connection."""

@@ -248,77 +248,40 @@ class Response(Generic[Body]):
 
 def page(html: str, status: int = 200, *, policy: str | None = None, **headers: str) -> Response[str]:
     """Return a page; nobody may keep it, for it shows people's data."""
-    return Response(
-        status_code=status,
-        content_type="text/html; charset=utf-8",
-        body=html,
-        headers={
-            **SECURITY_HEADERS,
-            "Content-Security-Policy": policy or page_policy(),
-            "Cache-Control": "no-store",
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        },
-    )
+    return answer_with(html, "text/html; charset=utf-8", status, policy=policy or page_policy(), **headers)
 
 
 def see_other(location: str, *, cookies: Sequence[str] = (), policy: str | None = None) -> Response[str]:
     """Return a 303, which turns a form into a page that can be reloaded safely."""
-    return Response(
-        status_code=303,
-        content_type="text/plain; charset=utf-8",
-        body="",
-        headers={
-            **SECURITY_HEADERS,
-            "Content-Security-Policy": policy or page_policy(),
-            "Cache-Control": "no-store",
-            "Location": location,
-        },
-        cookies=list(cookies),
-    )
+    answer = answer_with("", "text/plain; charset=utf-8", 303, policy=policy or page_policy(), Location=location)
+    answer.cookies.extend(cookies)
+    return answer
 
 
 def json_answer(data: Mapping[str, Any] | None, status: int = 200, **headers: str) -> Response[str]:
     """Return a JSON answer; ``None`` is an empty body."""
-    return Response(
-        status_code=status,
-        content_type=JSON if data is not None else None,
-        body="" if data is None else json.dumps(data, ensure_ascii=False, separators=(",", ":")),
-        headers={
-            **SECURITY_HEADERS,
-            "Content-Security-Policy": API_POLICY,
-            "Cache-Control": "no-store",
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        },
-    )
+    if data is None:
+        return answer_with("", None, status, **headers)
+    return answer_with(json.dumps(data, ensure_ascii=False, separators=(",", ":")), JSON, status, **headers)
 
 
 def asset(content: str, content_type: str) -> Response[str]:
     """Return a file whose address contains its digest, so that it may be kept for ever."""
-    return Response(
-        status_code=200,
-        content_type=content_type,
-        body=content,
-        headers={
-            **SECURITY_HEADERS,
-            "Content-Security-Policy": API_POLICY,
-            "Cache-Control": "public, max-age=31536000, immutable",
-        },
-    )
+    return answer_with(content, content_type, Cache_Control="public, max-age=31536000, immutable")
 
 
 def download(content: str, content_type: str, name: str) -> Response[str]:
     """Return a file to keep, under this name."""
-    return Response(
-        status_code=200,
-        content_type=content_type,
-        body=content,
-        headers={
-            **SECURITY_HEADERS,
-            "Content-Security-Policy": API_POLICY,
-            "Cache-Control": "no-store",
-            "Content-Disposition": f'attachment; filename="{name}"',
-        },
-    )
+    return answer_with(content, content_type, Content_Disposition=f'attachment; filename="{name}"')
+
+
+def answer_with(
+    body: str, content_type: str | None, status: int = 200, *, policy: str = API_POLICY, **headers: str
+) -> Response[str]:
+    """Return an answer with the headers that all answers have; nobody may keep it unless ``Cache_Control`` says so."""
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    usual = {**SECURITY_HEADERS, "Content-Security-Policy": policy, "Cache-Control": "no-store"}
+    return Response(status, content_type, body, {**usual, **more})
 
 
 def session_cookie(value: str, seconds: int) -> str:
